@@ -1,0 +1,1 @@
+"""Photographs that are fetched, checked, rendered in three sizes and published."""

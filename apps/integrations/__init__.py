@@ -1,0 +1,1 @@
+"""Sync with systems of others."""

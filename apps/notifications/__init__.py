@@ -1,0 +1,1 @@
+"""Mail: welcome, reminder, newsletter."""

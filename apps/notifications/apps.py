@@ -1,0 +1,13 @@
+"""The notifications domain as a Django app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class NotificationsConfig(AppConfig):
+    """Django's handle on the domain."""
+
+    name = "apps.notifications"
+    label = "notifications"
+    verbose_name = "Notifications"

@@ -1,0 +1,1 @@
+"""What shows how the system is, and the chores that keep it well."""

@@ -1,0 +1,1 @@
+"""A catalogue with stock, and orders that are reserved, charged, shipped and confirmed."""

@@ -1,0 +1,13 @@
+"""The orders domain as a Django app."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class OrdersConfig(AppConfig):
+    """Django's handle on the domain."""
+
+    name = "apps.orders"
+    label = "orders"
+    verbose_name = "Orders"

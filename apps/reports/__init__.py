@@ -1,0 +1,1 @@
+"""The daily sales report, on schedule or on demand."""

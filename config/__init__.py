@@ -1,0 +1,1 @@
+"""Values only: names as strings, figures with their units. No environment, no Django, no task imports."""

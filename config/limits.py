@@ -1,0 +1,25 @@
+"""Figures that bound the system, each with its unit in its type or name."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+# The longest any job may run unless it says less itself, and when it is asked to stop by itself.
+TASK_TIME_LIMIT: Final = timedelta(minutes=10)
+TASK_SOFT_TIME_LIMIT: Final = timedelta(minutes=9)
+
+# How long a stopping worker lets its jobs go on before it gives them back.
+SOFT_SHUTDOWN: Final = timedelta(seconds=30)
+
+# After this time Redis hands an unacknowledged job out again. It must be longer than any job and any countdown.
+VISIBILITY_TIMEOUT: Final = timedelta(hours=1)
+
+# Messages carry ids; whatever is larger belongs in the database or in storage.
+PAYLOAD_MAX_BYTES: Final = 64 * 1024
+
+# Waits between the attempts to charge a payment.
+PAYMENT_RETRY_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 90, 270))
+
+# The most that one order may come to.
+ORDER_MAX_TOTAL_CENTS: Final = 5_000_000

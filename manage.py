@@ -1,0 +1,20 @@
+#!/usr/bin/env python
+"""Django's command line for this project."""
+
+from __future__ import annotations
+
+import sys
+
+from project.env import default_settings_module
+
+
+def main() -> None:
+    """Run the command named on the command line."""
+    default_settings_module("project.settings.local")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""The HTTP API: one OpenAPI document out of the domains' routers, behind the session's login."""
+
+from __future__ import annotations
+
+from ninja import NinjaAPI
+from ninja.security import django_auth
+
+from apps.orders.api import router as orders
+
+api = NinjaAPI(title="Rootstock", version="1", auth=django_auth, urls_namespace="api")
+api.add_router("/orders", orders, tags=["orders"])

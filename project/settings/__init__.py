@@ -1,0 +1,1 @@
+"""Settings: `base` for all, and `local`, `test`, `production` on top of it."""

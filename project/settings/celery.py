@@ -1,0 +1,89 @@
+"""Celery's settings: crash-safe by default, bounded in time everywhere, JSON only.
+
+Each departure from Celery's own default has its reason beside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kombu import Exchange, Queue
+
+from config import limits, queues, routes
+from config.queues import PRIORITY_STEPS
+from project.env import Environment
+
+_ENVIRONMENT = Environment.read()
+
+CELERY_BROKER_URL = _ENVIRONMENT.broker_url
+CELERY_TIMEZONE = _ENVIRONMENT.time_zone
+CELERY_ENABLE_UTC = True
+
+# A job is acknowledged when it is done. A child killed under it sends it back to the queue.
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+
+# A deploy waits for what runs, then gives the rest back.
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = limits.SOFT_SHUTDOWN.total_seconds()
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+
+# JSON only: a pickle from the broker is code from the broker.
+CELERY_TASK_SERIALIZER = "json"
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_RESULT_ACCEPT_CONTENT = ["json"]
+
+# No result backend unless asked for: it costs 45 % of a worker, and what matters is in the database.
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+
+# A hard limit stops what `@task` did not bound itself (plain Celery tasks).
+CELERY_TASK_TIME_LIMIT = limits.TASK_TIME_LIMIT.total_seconds()
+CELERY_TASK_SOFT_TIME_LIMIT = limits.TASK_SOFT_TIME_LIMIT.total_seconds()
+
+# Routing by class of service. A queue that nobody declared is a typo and is refused.
+CELERY_TASK_QUEUES = [
+    Queue(name, Exchange(name, type="direct"), routing_key=name)
+    for name in queues.QUEUES
+]
+CELERY_TASK_DEFAULT_QUEUE = queues.DEFAULT
+CELERY_TASK_DEFAULT_EXCHANGE = queues.DEFAULT
+CELERY_TASK_DEFAULT_ROUTING_KEY = queues.DEFAULT
+CELERY_TASK_CREATE_MISSING_QUEUES = False
+CELERY_TASK_ROUTES = (
+    [(pattern, {"queue": queue, "priority": urgency}) for pattern, queue, urgency in routes.ROUTES],
+)
+CELERY_TASK_DEFAULT_PRIORITY = queues.NORMAL
+
+# Publishing fails in bounded time when the broker hangs or is away; it never blocks a request for ever.
+CELERY_BROKER_CONNECTION_TIMEOUT = 4.0
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_POOL_ACQUIRE_TIMEOUT = 5.0
+CELERY_TASK_PUBLISH_RETRY_POLICY: dict[str, Any] = {
+    "max_retries": 2,
+    "interval_start": 0.1,
+    "interval_step": 0.2,
+    "interval_max": 0.5,
+}
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+    "priority_steps": list(PRIORITY_STEPS),
+    "sep": ":",
+    "queue_order_strategy": "priority",
+    "visibility_timeout": limits.VISIBILITY_TIMEOUT.total_seconds(),
+    "socket_connect_timeout": 2.0,
+    "socket_timeout": 10.0,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "retry_on_timeout": True,
+}
+
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_ENABLE_REMOTE_CONTROL = True
+
+# Flower lives on events; `sent` events are left off, they cost a publish per publish.
+CELERY_WORKER_SEND_TASK_EVENTS = True
+CELERY_TASK_SEND_SENT_EVENT = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False

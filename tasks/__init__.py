@@ -1,0 +1,48 @@
+"""The liftable toolkit: what Celery lacks for work that must not be lost or done twice.
+
+    from tasks import Permanent, RetryPolicy, Transient, task
+
+Importing this package imports neither Django's models nor its settings, so it works before the app registry is
+ready. Attributes are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .base import ReliableTask
+    from .decorators import task
+    from .enqueue.after_commit import publish
+    from .errors import PayloadRefused, Permanent, Transient, UnknownTask
+    from .failure.backoff import RetryPolicy
+
+__all__ = [
+    "PayloadRefused",
+    "Permanent",
+    "ReliableTask",
+    "RetryPolicy",
+    "Transient",
+    "UnknownTask",
+    "publish",
+    "task",
+]
+
+_HOMES = {
+    "PayloadRefused": ".errors",
+    "Permanent": ".errors",
+    "ReliableTask": ".base",
+    "RetryPolicy": ".failure.backoff",
+    "Transient": ".errors",
+    "UnknownTask": ".errors",
+    "publish": ".enqueue.after_commit",
+    "task": ".decorators",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home, __name__), name)

@@ -1,0 +1,13 @@
+"""The toolkit as a Django app. The label is fixed, so that tables keep their names wherever the folder is copied."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class TasksConfig(AppConfig):
+    """Django's handle on the toolkit."""
+
+    name = __package__
+    label = "tasks"
+    verbose_name = "Background jobs"

@@ -1,0 +1,83 @@
+"""ReliableTask: the base class under `@task`.
+
+What it adds to Celery's DjangoTask:
+
+- An error says what happens next. `Transient`, and what `retry_on` names, is retried by the task's `RetryPolicy`;
+  everything else, `Permanent` above all, fails at once.
+- Arguments that would not arrive as they were sent are refused where the call is made.
+- Acknowledged when done, and sent back to its queue when the child under it is killed, whatever the app's settings
+  say: a task of this base is written to run twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+
+from celery.contrib.django.task import DjangoTask
+from celery.exceptions import Ignore, Reject, Retry
+
+from .conf import conf
+from .enqueue.payloads import check_payload
+from .errors import Permanent, Transient
+from .failure.backoff import RetryPolicy
+
+if TYPE_CHECKING:
+    from celery.canvas import Signature
+    from celery.result import AsyncResult
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class ReliableTask(DjangoTask[P, R], Generic[P, R]):
+    """A task whose errors decide whether it is tried again. Declare with `@task`, or as `base=` of `@shared_task`."""
+
+    abstract = True
+    acks_late = True
+    reject_on_worker_lost = True
+
+    retry_policy: RetryPolicy = RetryPolicy()
+    retry_on: tuple[type[Exception], ...] = ()
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the body; in a worker, turn a transient error into a retry."""
+        if self.request.called_directly:
+            return super().__call__(*args, **kwargs)
+        try:
+            return self.run(*args, **kwargs)
+        except (Retry, Ignore, Reject, Permanent):
+            raise
+        except (Transient, *self.retry_on) as error:
+            wait = self.retry_policy.wait(self.request.retries)
+            if wait is None:
+                raise
+            raise self._retry_after(wait, error) from error
+
+    def _retry_after(self, wait: timedelta, error: Exception) -> Retry:
+        """Publish the next attempt *wait* from now; return the Retry that tells the worker so."""
+        scaled = wait * conf().retry_time_scale
+        return self.retry(
+            exc=error,
+            countdown=scaled.total_seconds(),
+            max_retries=self.retry_policy.max_retries,
+            throw=False,
+        )
+
+    def apply_async(
+        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> AsyncResult[R]:
+        """Publish as Celery does. Raises PayloadRefused for arguments that wouldn't arrive as they were sent."""
+        self._check_payload(args, kwargs)
+        return super().apply_async(args, kwargs, **options)
+
+    def signature(
+        self, args: Sequence[Any] | None = None, *starargs: Any, **starkwargs: Any
+    ) -> Signature[R]:
+        """Celery's signature; raises PayloadRefused here, not when a chain gets to it."""
+        self._check_payload(args, starargs[0] if starargs else starkwargs.get("kwargs"))
+        return super().signature(args, *starargs, **starkwargs)
+
+    def _check_payload(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> None:
+        check_payload(str(self.name), args or (), kwargs or {}, max_bytes=conf().payload_max_bytes)

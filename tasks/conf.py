@@ -1,0 +1,48 @@
+"""The toolkit's settings, read from `django.conf.settings.TASKS` and checked.
+
+    TASKS = {
+        "RETRY_TIME_SCALE": 1.0,     # every wait between attempts times this; below 1 in demos and tests
+        "PAYLOAD_MAX_BYTES": 65536,  # bound on a message's arguments as JSON
+    }
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from functools import lru_cache
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conf:
+    """The settings as read, with their defaults."""
+
+    retry_time_scale: float = 1.0
+    payload_max_bytes: int = 64 * 1024
+
+
+@lru_cache(maxsize=1)
+def conf() -> Conf:
+    """The checked settings. Raises ImproperlyConfigured for an unknown name or a figure out of range."""
+    given = dict(getattr(settings, "TASKS", {}))
+    known = {field.name.upper(): field.name for field in fields(Conf)}
+    for name in given:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f", did you mean {close[0]!r}?" if close else f": known are {', '.join(known)}."
+            raise ImproperlyConfigured(f"TASKS has the unknown setting {name!r}{hint}")
+    read = Conf(**{known[name]: value for name, value in given.items()})
+    if read.retry_time_scale < 0 or read.payload_max_bytes <= 0:
+        raise ImproperlyConfigured(f"TASKS has a figure out of range: {given}")
+    return read
+
+
+@receiver(setting_changed)
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == "TASKS":
+        conf.cache_clear()

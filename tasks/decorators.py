@@ -1,0 +1,94 @@
+"""`@task`: declares a task, and refuses on that line what could not work later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from inspect import iscoroutinefunction
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast, overload
+
+from celery import shared_task
+
+from .base import ReliableTask
+from .errors import InvalidDeclaration
+from .failure.backoff import RetryPolicy
+from .options import check_limits, check_name, check_options
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@overload
+def task(
+    name: str,
+    /,
+    *,
+    time_limit: timedelta,
+    bind: Literal[True],
+    soft_time_limit: timedelta | None = ...,
+    retry: RetryPolicy = ...,
+    retry_on: tuple[type[Exception], ...] = ...,
+    **celery_options: Any,
+) -> Callable[[Callable[Concatenate[Any, P], R]], ReliableTask[P, R]]: ...
+@overload
+def task(
+    name: str,
+    /,
+    *,
+    time_limit: timedelta,
+    bind: Literal[False] = ...,
+    soft_time_limit: timedelta | None = ...,
+    retry: RetryPolicy = ...,
+    retry_on: tuple[type[Exception], ...] = ...,
+    **celery_options: Any,
+) -> Callable[[Callable[P, R]], ReliableTask[P, R]]: ...
+def task(
+    name: str = "",
+    /,
+    *,
+    time_limit: timedelta | None = None,
+    soft_time_limit: timedelta | None = None,
+    retry: RetryPolicy | None = None,
+    retry_on: tuple[type[Exception], ...] = (),
+    bind: bool = False,
+    **celery_options: Any,
+) -> Callable[[Callable[..., R]], ReliableTask[..., R]]:
+    """Declare a task that any app can publish by *name*.
+
+        @task("orders.charge_payment", time_limit=timedelta(seconds=60), retry=RetryPolicy.after(...))
+        def charge_payment(order_id: int) -> None: ...
+
+    name: the wire name, `<domain>.<verb_object>`; it never changes.
+    time_limit: the child that runs the job is killed after it; *soft_time_limit* raises inside the job before that
+        (default: nine tenths of it).
+    retry: when `Transient`, or one of *retry_on*, is tried again (default: 5 times, exponentially, with full jitter).
+    bind: the task itself is the first argument.
+    celery_options: anything else that Celery's `task` takes.
+
+    Raises UnknownOption, RefusedOption or InvalidDeclaration on the declaring line.
+    """
+    wire_name = check_name(name)
+    check_options(wire_name, celery_options)
+    hard, soft = check_limits(wire_name, time_limit, soft_time_limit)
+    policy = retry or RetryPolicy()
+    base = celery_options.pop("base", ReliableTask)
+    if not (isinstance(base, type) and issubclass(base, ReliableTask)):
+        raise InvalidDeclaration(wire_name, f"base must derive from ReliableTask, not be {base!r}")
+
+    def declare(function: Callable[..., R]) -> ReliableTask[..., R]:
+        if iscoroutinefunction(function):
+            raise InvalidDeclaration(wire_name, "is `async def`, which Celery would never await: use `def`")
+        declared = shared_task(
+            name=wire_name,
+            base=base,
+            bind=bind,
+            time_limit=hard,
+            soft_time_limit=soft,
+            max_retries=policy.max_retries,
+            retry_policy=policy,
+            retry_on=retry_on,
+            **celery_options,
+        )(function)
+        return cast("ReliableTask[..., R]", declared)
+
+    return declare

@@ -1,0 +1,79 @@
+"""The errors of the toolkit, and the two that a task's author raises: `Transient` and `Permanent`.
+
+Facts are in `args` and the sentence in `__str__`, so that an error survives pickle and JSON.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+
+class Transient(Exception):  # noqa: N818 -- a word of the field: "a transient error"
+    """What failed may work later: the task is retried by its `RetryPolicy`."""
+
+
+class Permanent(Exception):  # noqa: N818
+    """Trying again can't help: the task fails at once."""
+
+
+class DeclarationError(TypeError):
+    """A task is declared in a way that can't work. Raised on the declaring line, at import."""
+
+
+class UnknownOption(DeclarationError):
+    """`@task` was given an option that neither the toolkit nor Celery knows."""
+
+    def __init__(self, task: str, option: str, known: tuple[str, ...] = ()) -> None:
+        super().__init__(task, option, known)
+        self.task, self.option, self.known = task, option, known
+
+    def __str__(self) -> str:
+        close = get_close_matches(self.option, self.known, n=1)
+        hint = f", did you mean {close[0]!r}?" if close else ""
+        return f"task {self.task!r}: unknown option {self.option!r}{hint}"
+
+
+class RefusedOption(DeclarationError):
+    """`@task` was given an option of Celery's that has a better place."""
+
+    def __init__(self, task: str, option: str, instead: str) -> None:
+        super().__init__(task, option, instead)
+        self.task, self.option, self.instead = task, option, instead
+
+    def __str__(self) -> str:
+        return f"task {self.task!r}: option {self.option!r} is refused; {self.instead}"
+
+
+class InvalidDeclaration(DeclarationError):
+    """A task's name or limit is missing or malformed."""
+
+    def __init__(self, task: str, problem: str) -> None:
+        super().__init__(task, problem)
+        self.task, self.problem = task, problem
+
+    def __str__(self) -> str:
+        return f"task {self.task!r}: {self.problem}"
+
+
+class PayloadRefused(TypeError):
+    """An argument would not arrive as it was sent, or is too large for a message."""
+
+    def __init__(self, task: str, where: str, problem: str) -> None:
+        super().__init__(task, where, problem)
+        self.task, self.where, self.problem = task, where, problem
+
+    def __str__(self) -> str:
+        return f"{self.task}: {self.where} {self.problem}"
+
+
+class UnknownTask(LookupError):
+    """Something was published under a name that no task is registered for."""
+
+    def __init__(self, name: str, known: tuple[str, ...] = ()) -> None:
+        super().__init__(name, known)
+        self.name, self.known = name, known
+
+    def __str__(self) -> str:
+        close = get_close_matches(self.name, self.known, n=1)
+        hint = f", did you mean {close[0]!r}?" if close else ""
+        return f"no task is registered as {self.name!r}{hint}"

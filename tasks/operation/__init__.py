@@ -1,0 +1,1 @@
+"""And somebody watches: what shows how the system is."""
