@@ -24,4 +24,3 @@ ROUTES: Final[tuple[tuple[str, str, int], ...]] = (
     ("integrations.*", LOW, NORMAL),
     ("ops.*", LOW, PATIENT),
 )
-

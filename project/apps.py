@@ -24,9 +24,7 @@ class ProjectConfig(AppConfig):
     def ready(self) -> None:
         logs.configure(settings.LOGGING)
         signals.bind_extra_task_metadata.connect(bind_job, dispatch_uid="project.bind_job")
-        signals.modify_context_before_task_publish.connect(
-            keep_inherited, dispatch_uid="project.keep_inherited"
-        )
+        signals.modify_context_before_task_publish.connect(keep_inherited, dispatch_uid="project.keep_inherited")
 
 
 def bind_job(task: Any, **_: Any) -> None:

@@ -45,11 +45,12 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
         """Run the body; in a worker, turn a transient error into a retry."""
         if self.request.called_directly:
             return super().__call__(*args, **kwargs)
+        retryable: tuple[type[Exception], ...] = (Transient, *self.retry_on)
         try:
             return self.run(*args, **kwargs)
         except (Retry, Ignore, Reject, Permanent):
             raise
-        except (Transient, *self.retry_on) as error:
+        except retryable as error:
             wait = self.retry_policy.wait(self.request.retries)
             if wait is None:
                 raise
@@ -66,15 +67,17 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
         )
 
     def apply_async(
-        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+        self,
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        *rest: Any,
+        **options: Any,
     ) -> AsyncResult[R]:
         """Publish as Celery does. Raises PayloadRefused for arguments that wouldn't arrive as they were sent."""
         self._check_payload(args, kwargs)
-        return super().apply_async(args, kwargs, **options)
+        return super().apply_async(args, kwargs, *rest, **options)
 
-    def signature(
-        self, args: Sequence[Any] | None = None, *starargs: Any, **starkwargs: Any
-    ) -> Signature[R]:
+    def signature(self, args: tuple[Any, ...] | None = None, *starargs: Any, **starkwargs: Any) -> Signature[R]:
         """Celery's signature; raises PayloadRefused here, not when a chain gets to it."""
         self._check_payload(args, starargs[0] if starargs else starkwargs.get("kwargs"))
         return super().signature(args, *starargs, **starkwargs)

@@ -1,9 +1,9 @@
 """The toolkit's settings, read from `django.conf.settings.TASKS` and checked.
 
-    TASKS = {
-        "RETRY_TIME_SCALE": 1.0,     # every wait between attempts times this; below 1 in demos and tests
-        "PAYLOAD_MAX_BYTES": 65536,  # bound on a message's arguments as JSON
-    }
+TASKS = {
+    "RETRY_TIME_SCALE": 1.0,     # every wait between attempts times this; below 1 in demos and tests
+    "PAYLOAD_MAX_BYTES": 65536,  # bound on a message's arguments as JSON
+}
 """
 
 from __future__ import annotations

@@ -78,7 +78,8 @@ def task(
     def declare(function: Callable[..., R]) -> ReliableTask[..., R]:
         if iscoroutinefunction(function):
             raise InvalidDeclaration(wire_name, "is `async def`, which Celery would never await: use `def`")
-        declared = shared_task(
+        declare_shared: Any = shared_task  # its stub knows only Celery's own options
+        declared = declare_shared(
             name=wire_name,
             base=base,
             bind=bind,

@@ -8,11 +8,11 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 
-class Transient(Exception):  # noqa: N818 -- a word of the field: "a transient error"
+class Transient(Exception):
     """What failed may work later: the task is retried by its `RetryPolicy`."""
 
 
-class Permanent(Exception):  # noqa: N818
+class Permanent(Exception):
     """Trying again can't help: the task fails at once."""
 
 

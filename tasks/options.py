@@ -1,7 +1,7 @@
 """The options that `@task` takes: our own, and those that Celery knows.
 
-Celery accepts a misspelt option silently; here it is refused on the line that declares it. The list of Celery's
-options is checked against the installed Celery by a test.
+Celery accepts a misspelt option silently; here it is refused on the line that declares it. The list of
+Celery's options is checked against the installed Celery by a test.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ OWN: Final = frozenset({"retry", "retry_on", "time_limit", "soft_time_limit"})
 
 CELERY: Final = frozenset(
     {
-        "acks_late", "acks_on_failure", "acks_on_failure_or_timeout", "acks_on_timeout", "base", "bind",
+        "acks_late", "acks_on_failure", "acks_on_failure_or_timeout", "acks_on_timeout",
+        "base", "bind",
         "default_retry_delay", "expires", "ignore_result", "max_retries", "pydantic", "pydantic_context",
-        "pydantic_dump_kwargs", "pydantic_strict", "rate_limit", "reject_on_worker_lost", "resultrepr_maxsize",
+        "pydantic_dump_kwargs", "pydantic_strict", "rate_limit", "reject_on_worker_lost",
+        "resultrepr_maxsize",
         "retry_on_worker_lost", "send_events", "serializer", "shadow_name", "store_errors_even_if_ignored",
         "store_eager_result", "throws", "track_started", "trail", "typing", "Request", "Strategy",
         "before_start", "after_return", "on_failure", "on_retry", "on_success", "on_replace",
@@ -60,12 +62,12 @@ def check_name(name: object) -> str:
     if not isinstance(name, str) or not WIRE_NAME.fullmatch(name):
         raise InvalidDeclaration(
             str(name),
-            "a wire name is required and never changes: '<domain>.<verb_object>', as in 'orders.charge_payment'",
+            "a wire name is required, '<domain>.<verb_object>', as in 'orders.charge_payment'; it never changes",
         )
     return name
 
 
-def check_limits(task: str, hard: timedelta | None, soft: timedelta | None) -> tuple[float, float]:
+def check_limits(task: str, hard: object, soft: object) -> tuple[float, float]:
     """Return (hard, soft) limits in seconds; the soft one is nine tenths of the hard one unless given."""
     if not isinstance(hard, timedelta) or hard <= timedelta(0):
         raise InvalidDeclaration(task, "a time limit is required: time_limit=timedelta(seconds=60), say")

@@ -31,9 +31,7 @@ class OrderForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         quantities = {
-            product.sku: cleaned[name]
-            for product in self.products
-            if cleaned.get(name := f"quantity-{product.sku}")
+            product.sku: cleaned[name] for product in self.products if cleaned.get(name := f"quantity-{product.sku}")
         }
         if not quantities and not self.errors:
             raise forms.ValidationError("Order at least one of something.")

@@ -2,9 +2,12 @@
 
 An order's states, who moves it, and what a crash leaves behind:
 
-    placed ──reserve_stock──▶ reserved ──charge_payment──▶ paid ──request_shipment──▶ shipped ──send_confirmation──▶ fulfilled
-       │                         │                           │
-       └─────────────────────────┴───────release_stock───────┘──▶ cancelled   (stock back, a charge refunded)
+    placed ──▶ reserved ──▶ paid ──▶ shipped ──▶ fulfilled
+       │           │          │
+       └───────────┴──────────┴──▶ cancelled   (release_stock: stock back, a charge refunded)
+
+    placed → reserved   reserve_stock        paid → shipped        request_shipment
+    reserved → paid     charge_payment       shipped → fulfilled   send_confirmation
 
 Each arrow is one transaction under the order's row lock, so a crash leaves the state before it or the state after
 it, and a step that runs twice finds its work done. Once shipped, an order is no longer cancelled by a failing step.
@@ -15,7 +18,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 
 class Product(models.Model):
@@ -117,7 +120,7 @@ class OrderStep(models.Model):
     ended_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        ordering = [F("pk").asc()]
+        ordering = ["pk"]
 
     def __str__(self) -> str:
         return f"{self.name} {self.outcome}"

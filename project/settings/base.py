@@ -1,4 +1,4 @@
-"""What holds in every surrounding. Values of the surrounding come from `project.env`, names and figures from `config`."""
+"""What holds everywhere. What differs by place comes from `project.env`, names and figures from `config`."""
 
 from __future__ import annotations
 

@@ -44,17 +44,12 @@ CELERY_TASK_TIME_LIMIT = limits.TASK_TIME_LIMIT.total_seconds()
 CELERY_TASK_SOFT_TIME_LIMIT = limits.TASK_SOFT_TIME_LIMIT.total_seconds()
 
 # Routing by class of service. A queue that nobody declared is a typo and is refused.
-CELERY_TASK_QUEUES = [
-    Queue(name, Exchange(name, type="direct"), routing_key=name)
-    for name in queues.QUEUES
-]
+CELERY_TASK_QUEUES = [Queue(name, Exchange(name, type="direct"), routing_key=name) for name in queues.QUEUES]
 CELERY_TASK_DEFAULT_QUEUE = queues.DEFAULT
 CELERY_TASK_DEFAULT_EXCHANGE = queues.DEFAULT
 CELERY_TASK_DEFAULT_ROUTING_KEY = queues.DEFAULT
 CELERY_TASK_CREATE_MISSING_QUEUES = False
-CELERY_TASK_ROUTES = (
-    [(pattern, {"queue": queue, "priority": urgency}) for pattern, queue, urgency in routes.ROUTES],
-)
+CELERY_TASK_ROUTES = ([(pattern, {"queue": queue, "priority": urgency}) for pattern, queue, urgency in routes.ROUTES],)
 CELERY_TASK_DEFAULT_PRIORITY = queues.NORMAL
 
 # Publishing fails in bounded time when the broker hangs or is away; it never blocks a request for ever.

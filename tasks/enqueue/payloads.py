@@ -58,7 +58,9 @@ def _check(task: str, where: str, value: Any, depth: int) -> None:
             _check(task, f"{where}[{key!r}]", item, depth + 1)
     else:
         raise PayloadRefused(
-            task, where, f"is a {kind.__module__}.{kind.__qualname__}, which JSON would not bring back as such{_hint(value)}"
+            task,
+            where,
+            f"is a {kind.__module__}.{kind.__qualname__}, which JSON would not bring back as such{_hint(value)}",
         )
 
 

@@ -1,7 +1,7 @@
 """How long to wait before the next attempt.
 
-`RetryPolicy()` waits exponentially with full jitter (a wait drawn evenly between zero and the step's ceiling, which
-spreads a crowd of failed jobs best); `RetryPolicy.after(...)` waits what it is told.
+`RetryPolicy()` waits exponentially with full jitter: a wait drawn evenly between zero and the step's ceiling,
+which spreads a crowd of failed jobs best. `RetryPolicy.after(...)` waits what it is told.
 """
 
 from __future__ import annotations

@@ -26,13 +26,9 @@ def order_place(*, customer: User, email: str, quantities: Mapping[str, int], pa
     total_cents = sum(products[sku].price_cents * quantity for sku, quantity in quantities.items())
     if total_cents > ORDER_MAX_TOTAL_CENTS:
         raise AmountOutOfRange(total_cents, ORDER_MAX_TOTAL_CENTS)
-    order = Order.objects.create(
-        customer=customer, email=email, total_cents=total_cents, payment_method=payment_method
-    )
+    order = Order.objects.create(customer=customer, email=email, total_cents=total_cents, payment_method=payment_method)
     OrderLine.objects.bulk_create(
-        OrderLine(
-            order=order, product=products[sku], quantity=quantity, unit_price_cents=products[sku].price_cents
-        )
+        OrderLine(order=order, product=products[sku], quantity=quantity, unit_price_cents=products[sku].price_cents)
         for sku, quantity in quantities.items()
     )
     return order
