@@ -23,3 +23,13 @@ PAYMENT_RETRY_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (1
 
 # The most that one order may come to.
 ORDER_MAX_TOTAL_CENTS: Final = 5_000_000
+
+# The largest image that is taken in, uploaded or fetched, and how many pixels it may unpack to.
+IMAGE_MAX_BYTES: Final = 25 * 1024 * 1024
+IMAGE_MAX_PIXELS: Final = 64_000_000
+
+# How long fetching one image may take, redirects included.
+IMAGE_FETCH_MAX_TIME: Final = timedelta(seconds=30)
+
+# The largest request that is read at all: an image and the form around it.
+REQUEST_MAX_BYTES: Final = IMAGE_MAX_BYTES + 64 * 1024
