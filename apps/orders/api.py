@@ -71,6 +71,15 @@ class LineOut(Schema):
     unit_price_cents: int
 
 
+class StepOut(Schema):
+    """One attempt at one step."""
+
+    name: str
+    outcome: str
+    detail: str
+    ended_at: datetime
+
+
 class OrderOut(Schema):
     """An order and how far it has come."""
 
@@ -81,6 +90,12 @@ class OrderOut(Schema):
     cancel_reason: str
     placed_at: datetime
     lines: list[LineOut]
+
+
+class OrderDetailOut(OrderOut):
+    """An order with every attempt at each step, in the order in which they ended."""
+
+    steps: list[StepOut]
 
 
 class Problem(Schema):
@@ -123,7 +138,7 @@ def listing(request: HttpRequest) -> object:
     return order_list(viewer=request.user)
 
 
-@router.get("/{order_id}", response={200: OrderOut, 404: Problem})
+@router.get("/{order_id}", response={200: OrderDetailOut, 404: Problem})
 def one(request: HttpRequest, order_id: OrderId) -> Order:
     """One order."""
     return get_object_or_404(order_list(viewer=request.user), pk=order_id)

@@ -1,0 +1,1 @@
+"""`./run demo`: both pipelines on real parts, start to end, and every figure checked."""
