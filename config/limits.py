@@ -33,3 +33,14 @@ IMAGE_FETCH_MAX_TIME: Final = timedelta(seconds=30)
 
 # The largest request that is read at all: an image and the form around it.
 REQUEST_MAX_BYTES: Final = IMAGE_MAX_BYTES + 64 * 1024
+
+# A reminder's message goes to the broker when it is due within this time: well below VISIBILITY_TIMEOUT, after which
+# Redis would deliver the waiting message again, and above the time between two looks at the table.
+REMINDER_HORIZON: Final = timedelta(minutes=30)
+REMINDER_OVERDUE_AFTER: Final = timedelta(minutes=5)
+REMINDER_MOST_AHEAD: Final = timedelta(days=366)
+REMINDER_MOST_LATE: Final = timedelta(days=1)
+REMINDER_KEPT_FOR: Final = timedelta(days=90)
+
+# How many copies of a newsletter one job publishes.
+NEWSLETTER_CHUNK: Final = 500

@@ -18,7 +18,7 @@ ROUTES: Final[tuple[tuple[str, str, int], ...]] = (
     ("orders.send_confirmation", LOW, URGENT),
     ("orders.*", DEFAULT, NORMAL),
     ("images.*", MEDIA, NORMAL),
-    ("notifications.send_newsletter", LOW, BULK),
+    ("notifications.send_newsletter*", LOW, BULK),
     ("notifications.*", LOW, NORMAL),
     ("reports.*", LOW, PATIENT),
     ("integrations.*", LOW, NORMAL),

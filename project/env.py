@@ -7,7 +7,7 @@ the variable's name, what was given and what is expected.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,6 +29,11 @@ def offer_defaults(**defaults: str) -> None:
         os.environ.setdefault(name, value)
 
 
+def surroundings() -> dict[str, str]:
+    """A copy of every variable, to start other processes with."""
+    return dict(os.environ)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Environment:
     """What the surroundings say. URLs are given whole; durations are read as seconds."""
@@ -36,6 +41,8 @@ class Environment:
     secret_key: str
     allowed_hosts: tuple[str, ...]
     csrf_trusted_origins: tuple[str, ...]
+    site_url: str
+    https: bool
     database_url: str
     broker_url: str
     cache_url: str
@@ -53,6 +60,7 @@ class Environment:
     stripe_timeout: timedelta
     supplier_api_url: str
     retry_time_scale: float
+    heartbeat_file: str
     flower_url: str
     staff_password: str
     log_format: str
@@ -67,6 +75,8 @@ class Environment:
             secret_key=env.text("SECRET_KEY"),
             allowed_hosts=env.words("ALLOWED_HOSTS", ""),
             csrf_trusted_origins=env.words("CSRF_TRUSTED_ORIGINS", ""),
+            site_url=env.url("SITE_URL", {"http", "https"}, "http://127.0.0.1:8000"),
+            https=env.choice("HTTPS", ("true", "false"), "true") == "true",
             database_url=env.url("DATABASE_URL", {"postgres", "postgresql"}),
             broker_url=env.url("BROKER_URL", {"redis", "rediss", "amqp", "amqps", "sqs", "sentinel"}),
             cache_url=env.url("CACHE_URL", {"redis", "rediss"}),
@@ -84,12 +94,16 @@ class Environment:
             stripe_timeout=timedelta(seconds=env.number("STRIPE_TIMEOUT", "10")),
             supplier_api_url=env.text("SUPPLIER_API_URL", ""),
             retry_time_scale=env.number("RETRY_TIME_SCALE", "1"),
+            heartbeat_file=env.text("HEARTBEAT_FILE", ""),
             flower_url=env.text("FLOWER_URL", ""),
             staff_password=env.text("STAFF_PASSWORD", ""),
             log_format=env.choice("LOG_FORMAT", ("console", "json"), "json"),
             log_level=env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             time_zone=env.text("TIME_ZONE", "Europe/Berlin"),
         )
+
+
+VARIABLES = frozenset(field.name.upper() for field in fields(Environment))
 
 
 class _Reader:

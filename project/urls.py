@@ -14,6 +14,7 @@ urlpatterns = [
     path("login/", auth.LoginView.as_view(), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("orders/", include("apps.orders.urls")),
+    path("notifications/", include("apps.notifications.urls")),
     path("ops/", include("apps.ops.urls")),
     path("health/", include("apps.ops.health_urls")),
     path("admin/", admin.site.urls),

@@ -21,6 +21,7 @@ SECRET_KEY = ENVIRONMENT.secret_key
 DEBUG = False
 ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(ENVIRONMENT.csrf_trusted_origins)
+SITE_URL = ENVIRONMENT.site_url  # for links in mails, which no request knows the host of
 ROOT_URLCONF = "project.urls"
 WSGI_APPLICATION = "project.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -160,6 +161,7 @@ IMAGE_FETCH_ALLOWED_NETWORKS = ENVIRONMENT.image_fetch_allowed_networks
 TASKS = {
     "RETRY_TIME_SCALE": ENVIRONMENT.retry_time_scale,
     "PAYLOAD_MAX_BYTES": limits.PAYLOAD_MAX_BYTES,
+    "HEARTBEAT_FILE": ENVIRONMENT.heartbeat_file,
 }
 
 LOGGING_CONFIG = None

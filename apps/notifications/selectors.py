@@ -1,0 +1,49 @@
+"""Reading reminders, subscriptions and newsletters."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+
+from config.limits import REMINDER_HORIZON, REMINDER_MOST_LATE, REMINDER_OVERDUE_AFTER
+
+from .models import WAITING, Newsletter, Reminder, Subscription
+
+
+def reminder_list(*, user: User) -> QuerySet[Reminder]:
+    """The user's own reminders, by when they are due."""
+    return Reminder.objects.filter(user=user)
+
+
+def reminders_to_publish() -> QuerySet[Reminder]:
+    """The reminders whose message must go to the broker now.
+
+    That is: due within REMINDER_HORIZON and never published, or overdue and still not sent, because the message was
+    lost or the mail server has been away for long.
+    """
+    now = timezone.now()
+    near = Q(published_at=None, due_at__lte=now + REMINDER_HORIZON)
+    overdue = Q(published_at__lte=now - REMINDER_OVERDUE_AFTER, due_at__lte=now - REMINDER_OVERDUE_AFTER)
+    return Reminder.objects.filter(WAITING, near | overdue, due_at__gte=now - REMINDER_MOST_LATE)
+
+
+def subscription_active(*, user_id: int) -> bool:
+    """Whether the user wants the newsletter."""
+    return Subscription.objects.filter(user_id=user_id, ended_at=None).exists()
+
+
+def newsletter_list() -> QuerySet[Newsletter]:
+    """Newsletters, newest first, with `copies_sent`, `copies_refused` and `copies_waiting`."""
+    return Newsletter.objects.annotate(
+        copies_sent=Count("copies", filter=Q(copies__sent_at__isnull=False)),
+        copies_refused=Count("copies", filter=Q(copies__refusal__gt="")),
+        copies_waiting=Count("copies", filter=Q(copies__sent_at=None, copies__refusal="")),
+    )
+
+
+def newsletter_copies_waiting(*, newsletter_id: int, after_id: int, most: int) -> list[int]:
+    """Ids above *after_id* of copies that are still to be sent, in order, at most so many."""
+    newsletter = Newsletter.objects.get(pk=newsletter_id)
+    waiting = newsletter.copies.filter(WAITING, pk__gt=after_id).order_by("pk")
+    return list(waiting.values_list("pk", flat=True)[:most])
