@@ -3,6 +3,7 @@
 TASKS = {
     "RETRY_TIME_SCALE": 1.0,     # every wait between attempts times this; below 1 in demos and tests
     "PAYLOAD_MAX_BYTES": 65536,  # bound on a message's arguments as JSON
+    "HEARTBEAT_FILE": "",        # touched by a worker or beat that is well; see `operation.heartbeat`
 }
 """
 
@@ -24,19 +25,23 @@ class Conf:
 
     retry_time_scale: float = 1.0
     payload_max_bytes: int = 64 * 1024
+    heartbeat_file: str = ""
 
 
 @lru_cache(maxsize=1)
 def conf() -> Conf:
     """The checked settings. Raises ImproperlyConfigured for an unknown name or a figure out of range."""
     given = dict(getattr(settings, "TASKS", {}))
-    known = {field.name.upper(): field.name for field in fields(Conf)}
-    for name in given:
+    known = {field.name.upper(): field for field in fields(Conf)}
+    for name, value in given.items():
         if name not in known:
             close = get_close_matches(name, known, n=1)
             hint = f", did you mean {close[0]!r}?" if close else f": known are {', '.join(known)}."
             raise ImproperlyConfigured(f"TASKS has the unknown setting {name!r}{hint}")
-    read = Conf(**{known[name]: value for name, value in given.items()})
+        text = isinstance(known[name].default, str)
+        if isinstance(value, bool) or not isinstance(value, str if text else int | float):
+            raise ImproperlyConfigured(f"TASKS[{name!r}] is {value!r}: expected {'text' if text else 'a number'}.")
+    read = Conf(**{known[name].name: value for name, value in given.items()})
     if read.retry_time_scale < 0 or read.payload_max_bytes <= 0:
         raise ImproperlyConfigured(f"TASKS has a figure out of range: {given}")
     return read

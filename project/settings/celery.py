@@ -74,7 +74,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "retry_on_timeout": True,
 }
 
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "tasks.operation.beat:HeartbeatScheduler"
 CELERY_BEAT_ENABLE_REMOTE_CONTROL = True
 
 # Flower lives on events; `sent` events are left off, they cost a publish per publish.
