@@ -15,6 +15,7 @@ urlpatterns = [
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("orders/", include("apps.orders.urls")),
     path("notifications/", include("apps.notifications.urls")),
+    path("images/", include("apps.images.urls")),
     path("ops/", include("apps.ops.urls")),
     path("health/", include("apps.ops.health_urls")),
     path("admin/", admin.site.urls),

@@ -68,7 +68,7 @@ class Shop:
         return dict(self._call("GET", "/health/workers")["queues"])
 
     def _call(self, method: str, path: str, **request: Any) -> Any:
-        headers = {"X-CSRFToken": self._http.cookies.get("csrftoken", "")}
+        headers = {"X-CSRFToken": self._http.cookies.get("csrftoken") or ""}
         answer = self._http.request(method, path, headers=headers, **request)
         if answer.is_error:
             raise ShopRefused(f"{method} {path}", answer.status_code, answer.text)

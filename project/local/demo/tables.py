@@ -23,10 +23,10 @@ def _orders(evidence: Evidence) -> Table:
     table = Table(title="Orders", title_justify="left")
     for name in ("order", "total €"):
         table.add_column(name, justify="right")
-    table.add_column("steps  (red: failed attempt)")
+    table.add_column("steps (✗ failed)")
     table.add_column("end state")
     for order in evidence.orders:
-        steps = " → ".join(f"[red]{step[:-1]}[/]" if step.endswith("!") else step for step in order.steps)
+        steps = " → ".join(f"[red]{step[:-1]}✗[/]" if step.endswith("!") else step for step in order.steps)
         state = order.found["state"]
         reason = f" ({order.found['cancel_reason']})" if order.found["cancel_reason"] else ""
         colour = "green" if state == "fulfilled" else "yellow"

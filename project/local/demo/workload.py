@@ -8,11 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
-
 from project.local.demo.evidence import Evidence, PlacedOrder, UploadedPhoto
 from project.local.demo.plan import PlannedOrder
 from project.local.demo.shop import Shop
+from project.local.payment_sandbox.client import SandboxClient
 from project.local.smtp_sink import read_mails
 
 ENDED: Final = frozenset({"fulfilled", "cancelled", "published", "failed"})
@@ -32,41 +31,22 @@ class Stalled(RuntimeError):
         return f"no {self.kind} moved for {STALLED_AFTER.seconds} s; still waiting: {', '.join(self.waiting)}"
 
 
-class Sandbox:
-    """The payment sandbox's own door: told to fail, and asked for its books."""
-
-    def __init__(self, base_url: str) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=30, trust_env=False)
-
-    def hang_after_charging(self, order_id: int, *, times: int, seconds: float) -> None:
-        """Charge the order but leave its first *times* calls without an answer for *seconds*."""
-        fault = {
-            "idempotency_key": f"order-{order_id}",
-            "fault": "hang",
-            "seconds": seconds,
-            "when": "after",
-            "times": times,
-        }
-        self._http.post("/sandbox/faults", json=fault).raise_for_status()
-
-    def charges(self) -> list[dict[str, Any]]:
-        """The charges that went through and were not refunded, each with the id of its order."""
-        books = self._http.get("/sandbox/books").raise_for_status().json()
-        return [
-            charge | {"order_id": charge["metadata"]["order_id"]}
-            for charge in books["charges"]
-            if charge["status"] == "succeeded" and not charge["refunded"]
-        ]
-
-
-def orders_place(shop: Shop, sandbox: Sandbox, plan: list[PlannedOrder], *, hang: timedelta) -> Iterator[PlacedOrder]:
+def orders_place(
+    shop: Shop, sandbox: SandboxClient, plan: list[PlannedOrder], *, hang: timedelta
+) -> Iterator[PlacedOrder]:
     """Place each order; one that is to time out is announced to the sandbox first.
 
     The stack is fresh, so the order with number n gets the id n; it is checked.
     """
     for planned in plan:
         if planned.timeouts:
-            sandbox.hang_after_charging(planned.number, times=planned.timeouts, seconds=hang.total_seconds())
+            sandbox.fault_arm(
+                "hang",
+                when="after",
+                idempotency_key=f"order-{planned.number}",
+                times=planned.timeouts,
+                seconds=hang.total_seconds(),
+            )
         order = shop.place_order(planned.quantities, payment_method=planned.payment_method)
         if order["id"] != planned.number:
             raise RuntimeError(f"the order got the id {order['id']}, not {planned.number}: the database is not fresh")
@@ -97,7 +77,7 @@ def ended(kind: str, ids: list[int], ask: Callable[[int], dict[str, Any]], progr
 def evidence_gather(
     *,
     shop: Shop,
-    sandbox: Sandbox,
+    sandbox: SandboxClient,
     mail_directory: Path,
     orders: list[PlacedOrder],
     photos: list[UploadedPhoto],
@@ -108,12 +88,21 @@ def evidence_gather(
     return Evidence(
         orders=orders,
         photos=photos,
-        charges=sandbox.charges(),
+        charges=charges_kept(sandbox),
         confirmations=[subject for subject in subjects if subject.startswith("Your order ")],
         queue_depths={name: queue["depth"] for name, queue in shop.queues().items()},
         stock_before=stock_before,
         stock_after=stock_levels(shop),
     )
+
+
+def charges_kept(sandbox: SandboxClient) -> list[dict[str, Any]]:
+    """The charges that went through and were not refunded, each with the id of its order."""
+    return [
+        charge | {"order_id": charge["metadata"]["order_id"]}
+        for charge in sandbox.books()["charges"]
+        if charge["status"] == "succeeded" and not charge["refunded"]
+    ]
 
 
 def stock_levels(shop: Shop) -> dict[str, int]:
