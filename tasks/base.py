@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from celery.contrib.django.task import DjangoTask
 from celery.exceptions import Ignore, Reject, Retry
+from kombu.exceptions import OperationalError
 
 from .conf import conf
 from .enqueue.payloads import check_payload
@@ -57,14 +58,23 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
             raise self._retry_after(wait, error) from error
 
     def _retry_after(self, wait: timedelta, error: Exception) -> Retry:
-        """Publish the next attempt *wait* from now; return the Retry that tells the worker so."""
+        """Publish the next attempt *wait* from now; return the Retry that tells the worker so.
+
+        When the broker can't be reached, Celery would drop the job; here it goes back to its queue as it came.
+        """
         scaled = wait * conf().retry_time_scale
-        return self.retry(
-            exc=error,
-            countdown=scaled.total_seconds(),
-            max_retries=self.retry_policy.max_retries,
-            throw=False,
-        )
+        try:
+            return self.retry(
+                exc=error,
+                countdown=scaled.total_seconds(),
+                max_retries=self.retry_policy.max_retries,
+                throw=False,
+            )
+        except Reject as rejected:
+            reason = rejected.args[0]
+            if isinstance(reason, OperationalError | OSError):
+                raise Reject(reason, requeue=True) from error
+            raise reason from error
 
     def apply_async(
         self,
@@ -76,6 +86,22 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
         """Publish as Celery does. Raises PayloadRefused for arguments that wouldn't arrive as they were sent."""
         self._check_payload(args, kwargs)
         return super().apply_async(args, kwargs, *rest, **options)
+
+    def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> Any:  # None, though Celery's stubs say otherwise
+        """Celery's; raises PayloadRefused here, not after the commit, when the rows would stay without their job."""
+        self._check_payload(args, kwargs)
+        return super().delay_on_commit(*args, **kwargs)
+
+    def apply_async_on_commit(
+        self,
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        *rest: Any,
+        **options: Any,
+    ) -> Any:
+        """Celery's; raises PayloadRefused here, as `delay_on_commit` does."""
+        self._check_payload(args, kwargs)
+        return super().apply_async_on_commit(args, kwargs, *rest, **options)
 
     def signature(self, args: tuple[Any, ...] | None = None, *starargs: Any, **starkwargs: Any) -> Signature[R]:
         """Celery's signature; raises PayloadRefused here, not when a chain gets to it."""
