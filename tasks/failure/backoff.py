@@ -20,7 +20,7 @@ class RetryPolicy:
 
     max_retries: attempts after the first one.
     first: ceiling of the first wait; each further one doubles it, up to *cap*.
-    delays: explicit waits; then `max_retries` is their number, and there is no jitter.
+    delays: explicit waits, one for each retry, without jitter; `RetryPolicy.after(...)` counts them.
     """
 
     max_retries: int = 5
@@ -35,6 +35,8 @@ class RetryPolicy:
             raise ValueError(f"first ({self.first}) must be above zero and at most cap ({self.cap})")
         if any(delay < ZERO for delay in self.delays):
             raise ValueError(f"delays must not be negative: {self.delays}")
+        if self.delays and len(self.delays) != self.max_retries:
+            raise ValueError(f"{len(self.delays)} delays for {self.max_retries} retries: say RetryPolicy.after(...)")
 
     @classmethod
     def after(cls, *delays: timedelta) -> RetryPolicy:
