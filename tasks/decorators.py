@@ -63,14 +63,16 @@ def task(
         (default: nine tenths of it).
     retry: when `Transient`, or one of *retry_on*, is tried again (default: 5 times, exponentially, with full jitter).
     bind: the task itself is the first argument.
-    celery_options: anything else that Celery's `task` takes.
+    celery_options: anything else that Celery's `task` takes. `max_retries` alone stands for
+        `retry=RetryPolicy(max_retries=...)`.
 
     Raises UnknownOption, RefusedOption or InvalidDeclaration on the declaring line.
     """
     wire_name = check_name(name)
     check_options(wire_name, celery_options)
     hard, soft = check_limits(wire_name, time_limit, soft_time_limit)
-    policy = retry or RetryPolicy()
+    policy = _policy(wire_name, retry, celery_options)
+    _check_retry_on(wire_name, retry_on)
     base = celery_options.pop("base", ReliableTask)
     if not (isinstance(base, type) and issubclass(base, ReliableTask)):
         raise InvalidDeclaration(wire_name, f"base must derive from ReliableTask, not be {base!r}")
@@ -93,3 +95,26 @@ def task(
         return cast("ReliableTask[..., R]", declared)
 
     return declare
+
+
+def _policy(task: str, retry: object, celery_options: dict[str, Any]) -> RetryPolicy:
+    """The policy out of `retry=`, or of Celery's `max_retries`, which is taken out of *celery_options*."""
+    if "max_retries" in celery_options:
+        if retry is not None:
+            raise InvalidDeclaration(task, "says twice how often to retry: leave max_retries to the RetryPolicy")
+        most = celery_options.pop("max_retries")
+        if not isinstance(most, int) or most < 0:
+            raise InvalidDeclaration(task, f"max_retries must be a number of 0 or more, not {most!r}")
+        return RetryPolicy(max_retries=most)
+    if retry is None:
+        return RetryPolicy()
+    if not isinstance(retry, RetryPolicy):
+        raise InvalidDeclaration(task, f"retry must be a RetryPolicy, not {retry!r}")
+    return retry
+
+
+def _check_retry_on(task: str, retry_on: object) -> None:
+    if not isinstance(retry_on, tuple) or not all(
+        isinstance(kind, type) and issubclass(kind, Exception) for kind in retry_on
+    ):
+        raise InvalidDeclaration(task, f"retry_on must be a tuple of exception classes, not {retry_on!r}")

@@ -18,7 +18,7 @@ OWN: Final = frozenset({"retry", "retry_on", "time_limit", "soft_time_limit"})
 CELERY: Final = frozenset(
     {
         "acks_late", "acks_on_failure", "acks_on_failure_or_timeout", "acks_on_timeout",
-        "base", "bind",
+        "backend", "base", "bind", "compression",
         "default_retry_delay", "expires", "ignore_result", "max_retries", "pydantic", "pydantic_context",
         "pydantic_dump_kwargs", "pydantic_strict", "rate_limit", "reject_on_worker_lost",
         "resultrepr_maxsize",
