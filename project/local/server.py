@@ -9,22 +9,11 @@ from types import TracebackType
 from typing import ClassVar, Final, Self
 
 from project.local.child import Child
+from project.local.errors import ServiceFailed
 from project.local.waiting import wait_until
 
 # No locale to trip over (PostgreSQL on macOS does), and no setting meant for some other server.
 SERVER_ENVIRONMENT: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
-
-
-class ServerNotStarted(RuntimeError):
-    """A server ended, or did not answer in time. Carries the end of its log and what to do."""
-
-    def __init__(self, name: str, reason: str, log_tail: str, advice: str) -> None:
-        super().__init__(name, reason, log_tail, advice)
-        self.name, self.reason, self.log_tail, self.advice = name, reason, log_tail, advice
-
-    def __str__(self) -> str:
-        log = f"; it said last:\n{self.log_tail}\n" if self.log_tail else ". "
-        return f"{self.name} {self.reason}{log}To do: {self.advice}"
 
 
 class Server(ABC):
@@ -69,7 +58,7 @@ class Server(ABC):
         return self._child
 
     def start(self) -> Self:
-        """Start it and wait until it answers. Raises ServerNotStarted; nothing is left running then."""
+        """Start it and wait until it answers. Raises ServiceFailed; nothing is left running then."""
         self.directory.mkdir(parents=True, exist_ok=True)
         child = self._child = self._prepare()
         child.start()
@@ -107,9 +96,9 @@ class Server(ABC):
     ) -> None:
         self.stop()
 
-    def _not_started(self, reason: str) -> ServerNotStarted:
+    def _not_started(self, reason: str) -> ServiceFailed:
         tail = self._child.log_tail() if self._child else ""
-        return ServerNotStarted(self.name, reason, tail, self._advice(tail))
+        return ServiceFailed(self.name, reason, tail, self._advice(tail))
 
     def _advice(self, log_tail: str) -> str:
         if "in use" in log_tail.lower():

