@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import secrets
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from .books import Books, Outcome
@@ -47,7 +46,7 @@ class Request:
     path: str
     form: Form
     key: str | None
-    id: str = field(default_factory=lambda: f"req_{secrets.token_hex(7)}")
+    id: str
 
 
 def authorize(header: str | None) -> None:

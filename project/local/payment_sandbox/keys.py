@@ -20,7 +20,7 @@ KEY_LIFE: Final = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back to the caller: an HTTP status, a body for JSON, the request's id, and whose answer it was first."""
+    """What goes back to the caller. `original_request_id` says to which request it was the answer first."""
 
     status: int
     body: dict[str, Any]

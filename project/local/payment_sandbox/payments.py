@@ -13,13 +13,13 @@ from .form import Form
 from .parameters import boolean, integer, mapping, metadata, refuse_unknown, text
 
 KNOWN: Final = (
+    "allowed_payment_method_types",
     "amount",
     "confirm",
     "currency",
     "error_on_requires_action",
     "metadata",
     "payment_method",
-    "payment_method_types",
 )
 BOUNDS: Final = ("gt", "gte", "lt", "lte")
 
@@ -51,8 +51,8 @@ class NewPayment:
         if not boolean(form, "confirm"):
             raise invalid_request("The payment sandbox charges at once: confirm must be true.", param="confirm")
         boolean(form, "error_on_requires_action")
-        if set(mapping(form, "payment_method_types").values()) - {"card"}:
-            raise invalid_request("The payment sandbox takes cards only.", param="payment_method_types")
+        if set(mapping(form, "allowed_payment_method_types").values()) - {"card"}:
+            raise invalid_request("The payment sandbox takes cards only.", param="allowed_payment_method_types")
         return cls(amount, currency, text(form, "payment_method"), metadata(form))
 
     def carry_out(self, books: Books) -> Outcome:

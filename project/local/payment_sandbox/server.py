@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import socketserver
 import sys
 import threading
@@ -62,32 +63,33 @@ class Handler(BaseHTTPRequestHandler):
     def _respond(self) -> None:
         path = urlsplit(self.path).path
         key = self.headers.get("Idempotency-Key")
+        request_id = _new_request_id()
         try:
             body = self._body()
             if path.startswith("/sandbox/"):
                 answered = control(self.server.books, self.server.faults, self.command, path, body)
-                answer = Answer(200, answered, "")
+                answer = Answer(200, answered, request_id)
             else:
-                answer = self._api_answer(path, key, body)
+                authorize(self.headers.get("Authorization"))
+                form = form_decode(self._encoded_form(body))
+                answer = self._api_answer(Request(self.command, path, form, key, request_id))
         except ApiError as error:
-            answer = Answer(error.status, error.body, "")
+            answer = Answer(error.status, error.body, request_id)
         except ConnectionCut:
             self.close_connection = True
             self._log(path, key, "connection cut")
             return
         except Exception:  # noqa: BLE001 -- whatever it is, the caller gets an answer and the log the reason
             traceback.print_exc()
-            answer = Answer(500, failure(500).body, "")
+            answer = Answer(500, failure(500).body, request_id)
         self._send(answer, key)
         if path != "/sandbox/health":
             self._log(path, key, f"{answer.status}{' replayed' if answer.original_request_id else ''}")
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _respond  # noqa: N815
 
-    def _api_answer(self, path: str, key: str | None, body: bytes) -> Answer:
-        authorize(self.headers.get("Authorization"))
-        request = Request(self.command, path, form_decode(self._encoded_form(body)), key)
-        fault = self.server.faults.take(key)
+    def _api_answer(self, request: Request) -> Answer:
+        fault = self.server.faults.take(request.key)
         if fault is not None and fault.when == "before":
             fault.strike(self.server.stopping)
         during = fault if fault is not None and fault.when == "during" else None
@@ -129,9 +131,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
-        if answer.request_id:
-            self.send_header("Request-Id", answer.request_id)
-        if answer.request_id and key is not None:
+        self.send_header("Request-Id", answer.request_id)
+        if key is not None:
             self.send_header("Idempotency-Key", key)
         if answer.original_request_id:
             self.send_header("Idempotent-Replayed", "true")
@@ -147,10 +148,14 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         error = invalid_request(message or explain or HTTPStatus(code).phrase, status=code)
         self.command = getattr(self, "command", None) or "GET"
-        self._send(Answer(error.status, error.body, ""), None)
+        self._send(Answer(error.status, error.body, _new_request_id()), None)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Silent: `_log` writes one line when a request is over."""
 
     def _log(self, path: str, key: str | None, outcome: str) -> None:
         self.log_message("%s %s%s: %s", self.command, path, f" {key}" if key else "", outcome)
+
+
+def _new_request_id() -> str:
+    return f"req_{secrets.token_hex(7)}"
