@@ -42,39 +42,40 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
     retry_policy: RetryPolicy = RetryPolicy()
     retry_on: tuple[type[Exception], ...] = ()
 
+    effect: Literal["database", "external"] | None = None
+    once: KeyTemplate | None = None
+    ttl: timedelta = timedelta(days=30)
+    lease: timedelta = timedelta(minutes=10)
+    on_unknown: Literal["retry", "dead"] = "dead"
+    reconcile: Callable[[str], Settled | None] | None = None
+
+    # What the rest of the toolkit knows a task of this base by.
+    is_reliable = True
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the body; in a worker, turn a transient error into a retry."""
+        """Run the body; in a worker, as one attempt at a job (`execution.attempt`)."""
         if self.request.called_directly:
             return super().__call__(*args, **kwargs)
-        retryable: tuple[type[Exception], ...] = (Transient, *self.retry_on)
-        try:
-            return self.run(*args, **kwargs)
-        except (Retry, Ignore, Reject, Permanent):
-            raise
-        except retryable as error:
-            wait = self.retry_policy.wait(self.request.retries)
-            if wait is None:
-                raise
-            raise self._retry_after(wait, error) from error
+        return cast("R", attempt(self, args, kwargs))
 
-    def _retry_after(self, wait: timedelta, error: Exception) -> Retry:
-        """Publish the next attempt *wait* from now; return the Retry that tells the worker so.
+    @property
+    def idempotency_key(self) -> str:
+        """The key of the effect that the running body is to bring about; to be given to the provider."""
+        return current_key.get()
 
-        When the broker can't be reached, Celery would drop the job; here it goes back to its queue as it came.
-        """
-        scaled = wait * conf().retry_time_scale
-        try:
-            return self.retry(
-                exc=error,
-                countdown=scaled.total_seconds(),
-                max_retries=self.retry_policy.max_retries,
-                throw=False,
-            )
-        except Reject as rejected:
-            reason = rejected.args[0]
-            if isinstance(reason, OperationalError | OSError):
-                raise Reject(reason, requeue=True) from error
-            raise reason from error
+    def bound_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The call's arguments by the body's parameter names, defaults included."""
+        bound = signature(self.run).bind(*args, **kwargs)
+        bound.apply_defaults()
+        return dict(bound.arguments)
+
+    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Write the call to the outbox, in the caller's transaction; return its task id at once."""
+        return enqueue(self.signature(args, dict(kwargs), immutable=True))
+
+    def enqueue_with(self, options: EnqueueOptions, *args: P.args, **kwargs: P.kwargs) -> str:
+        """`enqueue` with a wait, an expiry, a priority or headers."""
+        return enqueue(self.signature(args, dict(kwargs), immutable=True), **options)
 
     def apply_async(
         self,

@@ -3,6 +3,10 @@
 TASKS = {
     "RETRY_TIME_SCALE": 1.0,     # every wait between attempts times this; below 1 in demos and tests
     "PAYLOAD_MAX_BYTES": 65536,  # bound on a message's arguments as JSON
+    "LEDGER_WAIT": timedelta(seconds=5),  # how long a delivery waits for another on the same key, before it is given back
+    "LEASE_TIME_SCALE": 1.0,     # every lease on an idempotency key times this; below 1 in tests
+    "OUTBOX_UNFINISHED_AFTER": timedelta(minutes=30),  # sent so long ago and not finished: sent again
+    "CRASH_AT": "",              # see `execution.crashpoints`; only for tests
     "HEARTBEAT_FILE": "",        # touched by a worker or beat that is well; see `operation.heartbeat`
 }
 """
@@ -10,8 +14,10 @@ TASKS = {
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from difflib import get_close_matches
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -25,7 +31,19 @@ class Conf:
 
     retry_time_scale: float = 1.0
     payload_max_bytes: int = 64 * 1024
+    ledger_wait: timedelta = timedelta(seconds=5)
+    lease_time_scale: float = 1.0
+    outbox_unfinished_after: timedelta = timedelta(minutes=30)
+    crash_at: str = ""
     heartbeat_file: str = ""
+
+
+_KINDS: dict[type, tuple[Any, str]] = {
+    str: (str, "text"),
+    int: (int, "a whole number"),
+    float: (int | float, "a number"),
+    timedelta: (timedelta, "a timedelta"),
+}
 
 
 @lru_cache(maxsize=1)
@@ -38,9 +56,9 @@ def conf() -> Conf:
             close = get_close_matches(name, known, n=1)
             hint = f", did you mean {close[0]!r}?" if close else f": known are {', '.join(known)}."
             raise ImproperlyConfigured(f"TASKS has the unknown setting {name!r}{hint}")
-        text = isinstance(known[name].default, str)
-        if isinstance(value, bool) or not isinstance(value, str if text else int | float):
-            raise ImproperlyConfigured(f"TASKS[{name!r}] is {value!r}: expected {'text' if text else 'a number'}.")
+        kind, words = _KINDS[type(known[name].default)]
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise ImproperlyConfigured(f"TASKS[{name!r}] is {value!r}: expected {words}.")
     read = Conf(**{known[name].name: value for name, value in given.items()})
     if read.retry_time_scale < 0 or read.payload_max_bytes <= 0:
         raise ImproperlyConfigured(f"TASKS has a figure out of range: {given}")

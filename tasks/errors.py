@@ -77,3 +77,51 @@ class UnknownTask(LookupError):
         close = get_close_matches(self.name, self.known, n=1)
         hint = f", did you mean {close[0]!r}?" if close else ""
         return f"no task is registered as {self.name!r}{hint}"
+
+
+class IdempotencyError(Exception):
+    """Something about an idempotency key."""
+
+
+class KeyConflict(Permanent, IdempotencyError):
+    """A key was used before with other arguments: an error of the caller's, not a replay."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"idempotency key {self.key!r} was used before with other arguments"
+
+
+class KeyInProgress(Transient, IdempotencyError):
+    """Another delivery is working on the same key; retry later."""
+
+    def __init__(self, key: str, owner: str) -> None:
+        super().__init__(key, owner)
+        self.key, self.owner = key, owner
+
+    def __str__(self) -> str:
+        return f"idempotency key {self.key!r} is held by {self.owner}"
+
+
+class ClaimLost(Transient, IdempotencyError):
+    """Whoever held the key took longer than its lease, and somebody else has it now: nothing may be committed."""
+
+    def __init__(self, key: str, token: int) -> None:
+        super().__init__(key, token)
+        self.key, self.token = key, token
+
+    def __str__(self) -> str:
+        return f"the claim {self.token} on idempotency key {self.key!r} is no longer valid"
+
+
+class OutcomeUnknown(Permanent, IdempotencyError):
+    """An earlier attempt vanished between the call and its record, and nobody can say whether it took effect."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"it is unknown whether the effect under {self.key!r} has happened: settle it by hand, then redrive"

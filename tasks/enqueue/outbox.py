@@ -1,0 +1,74 @@
+"""The transactional outbox: a job is a row in the caller's own transaction, committed or rolled back with it.
+
+The relay (`relay.py`) sends what was committed. It may send a message twice, when it dies between the broker's answer
+and its own commit; the effect ledger makes that harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any, Final
+
+from celery import current_app, uuid
+from celery.canvas import Signature
+from django.db import transaction
+
+from ..errors import UnknownTask
+from . import rows
+from .recording import recording
+
+CHUNK: Final = 2_000
+
+
+def publish(name: str, /, **kwargs: Any) -> str:
+    """Enqueue the task registered as *name*; return its task id at once.
+
+    For services, which know tasks by their wire names only. Raises, at the call: UnknownTask; TypeError for
+    arguments that the task doesn't take; PayloadRefused for arguments that aren't JSON.
+    """
+    task = registered(name)
+    task.__header__(**kwargs)
+    return enqueue(task.signature((), kwargs, immutable=True))
+
+
+def enqueue(signature: Signature[Any], **options: Any) -> str:
+    """Write *signature*, a task's or a whole canvas, to the outbox; return its task id at once.
+
+    In a transaction it is part of it; outside one it commits by itself. A chain's id is that of its last link, as in
+    Celery. *options* are those of `apply_async`.
+    """
+    task_id = str(options.pop("task_id", None) or signature.options.get("task_id") or uuid())
+    with recording() as recorder:
+        signature.apply_async(task_id=task_id, **options)
+    with transaction.atomic(using=rows.alias(), savepoint=False):
+        rows.insert(recorder.messages)
+    return task_id
+
+
+def enqueue_many(name: str, calls: Iterable[Mapping[str, Any]], **options: Any) -> int:
+    """Enqueue the task *name* once for each of *calls*, its keyword arguments; return how many.
+
+    Written in chunks by COPY, each in the caller's transaction or, outside one, in a transaction of its own.
+    """
+    task = registered(name)
+    remaining = iter(calls)
+    written = 0
+    while chunk := list(islice(remaining, CHUNK)):
+        with recording() as recorder:
+            for kwargs in chunk:
+                task.apply_async(kwargs=dict(kwargs), **options)
+        with transaction.atomic(using=rows.alias(), savepoint=False):
+            written += rows.copy(recorder.messages)
+    return written
+
+
+def registered(name: str) -> Any:
+    """The task registered under the wire name *name*. Raises UnknownTask."""
+    registry = current_app.tasks
+    if name not in registry:
+        # A web process imports no task module until it needs one.
+        current_app.loader.import_default_modules()
+    if name not in registry:
+        raise UnknownTask(name, tuple(sorted(key for key in registry if not key.startswith("celery."))))
+    return registry[name]

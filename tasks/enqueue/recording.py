@@ -1,0 +1,90 @@
+"""Turns what Celery would publish into outbox rows.
+
+Celery itself prepares the message: it freezes a chain's task ids, routes, checks the signature, and lets
+`before_task_publish` add its headers. Only the last step differs: a producer that keeps what it is given. So every
+canvas, and every retry, goes through the outbox in the very form in which it would have gone to the broker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from kombu.serialization import dumps
+
+from .models import OutboxMessage
+
+_recorder: ContextVar[Recorder | None] = ContextVar("tasks_recorder", default=None)
+
+
+class Recorder:
+    """Stands where Celery expects a kombu Producer; `messages` are the rows it was given, not yet saved."""
+
+    def __init__(self) -> None:
+        self.messages: list[OutboxMessage] = []
+        self.connection = _NoConnection()
+        self.channel = None
+
+    def publish(
+        self,
+        body: Any,
+        *,
+        headers: dict[str, Any],
+        routing_key: str,
+        exchange: Any = "",
+        serializer: str | None = None,
+        priority: int | None = None,
+        correlation_id: str = "",
+        reply_to: str = "",
+        **_: Any,
+    ) -> None:
+        """Keep one message. What is left out concerns the act of publishing: retries, declarations, time-outs."""
+        _, _, text = dumps(body, serializer=serializer or "json")
+        eta = headers.pop("eta", None)
+        now = timezone.now()
+        due_at = datetime.fromisoformat(eta) if eta else now
+        headers["eta"] = None
+        state = OutboxMessage.State.SCHEDULED if due_at > now else OutboxMessage.State.QUEUED
+        self.messages.append(
+            OutboxMessage(
+                task_id=headers["id"],
+                name=headers["task"],
+                state=state,
+                priority=priority or 0,
+                retries=headers.get("retries") or 0,
+                due_at=due_at,
+                exchange=getattr(exchange, "name", exchange) or "",
+                routing_key=routing_key,
+                headers=headers,
+                properties={"correlation_id": correlation_id, "reply_to": reply_to},
+                body=text,
+                created_at=now,
+            )
+        )
+
+
+class _NoConnection:
+    """What Celery asks of a producer's connection when it publishes: nothing that could fail."""
+
+    def _reraise_as_library_errors(self) -> Any:
+        return nullcontext()
+
+
+def current_recorder() -> Recorder | None:
+    """The recorder in force, or None when messages go straight to the broker."""
+    return _recorder.get()
+
+
+@contextmanager
+def recording() -> Iterator[Recorder]:
+    """Within it, toolkit tasks are recorded instead of published."""
+    recorder = Recorder()
+    token = _recorder.set(recorder)
+    try:
+        yield recorder
+    finally:
+        _recorder.reset(token)

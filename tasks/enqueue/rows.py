@@ -1,0 +1,82 @@
+"""Outbox rows in SQL: each way to write them is one statement, and wakes the relay when it commits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from django.db import connections, router
+from django.db.backends.utils import CursorWrapper
+
+from .models import OutboxMessage
+
+CHANNEL: Final = "tasks_outbox"
+
+COLUMNS: Final = (
+    "task_id", "name", "state", "priority", "retries", "due_at", "exchange", "routing_key",
+    "headers", "properties", "body", "created_at", "send_failures", "problem",
+)  # fmt: skip
+_NAMES: Final = ", ".join(COLUMNS)
+_PLACES: Final = ", ".join(["%s"] * len(COLUMNS))
+
+# NOTIFY is part of the transaction: nobody is woken for what is rolled back.
+_INSERT: Final = f"""
+    WITH written AS (
+        INSERT INTO tasks_outbox ({_NAMES}) VALUES ({_PLACES})
+        ON CONFLICT (task_id) DO NOTHING RETURNING state
+    )
+    SELECT pg_notify('{CHANNEL}', '') FROM written WHERE state = 'queued'
+"""  # noqa: S608 -- names only
+
+# A job that ended can't be taken up by a late copy of an attempt before its last.
+_AGAIN: Final = f"""
+    INSERT INTO tasks_outbox ({_NAMES}) VALUES ({_PLACES})
+    ON CONFLICT (task_id) DO UPDATE SET
+        state = excluded.state, retries = excluded.retries, due_at = excluded.due_at,
+        headers = excluded.headers, body = excluded.body, problem = excluded.problem,
+        sent_at = NULL, started_at = NULL, send_failures = 0
+    WHERE tasks_outbox.finished_at IS NULL AND tasks_outbox.retries <= excluded.retries
+"""  # noqa: S608
+
+
+def alias() -> str:
+    """The database that holds the outbox."""
+    return router.db_for_write(OutboxMessage)
+
+
+def cursor() -> CursorWrapper:
+    """A cursor on the outbox's database, inside whatever transaction the caller has open there."""
+    return connections[alias()].cursor()
+
+
+def insert(messages: Sequence[OutboxMessage]) -> None:
+    """Write new jobs. One whose task id is there already is left as it is: the same job, enqueued twice."""
+    with cursor() as execute:
+        for message in messages:
+            execute.execute(_INSERT, _values(message))
+
+
+def insert_again(message: OutboxMessage) -> None:
+    """Write a job's next attempt: the row of its task id, or a new one for a job that had none."""
+    with cursor() as execute:
+        execute.execute(_AGAIN, _values(message))
+
+
+def copy(messages: Iterable[OutboxMessage]) -> int:
+    """Write many new jobs by COPY; return how many. Their task ids must be new."""
+    written = 0
+    with cursor() as execute:
+        with execute.copy(f"COPY tasks_outbox ({_NAMES}) FROM STDIN") as rows:
+            for message in messages:
+                rows.write_row(_values(message))
+                written += 1
+        execute.execute(f"SELECT pg_notify('{CHANNEL}', '')")
+    return written
+
+
+def _values(message: OutboxMessage) -> list[Any]:
+    values = [getattr(message, name) for name in COLUMNS]
+    values[8], values[9] = json.dumps(message.headers), json.dumps(message.properties)
+    values[2] = str(message.state)
+    return values

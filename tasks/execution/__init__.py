@@ -1,0 +1,1 @@
+"""It is kept, once: what happens while a job runs."""

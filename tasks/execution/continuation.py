@@ -1,0 +1,87 @@
+"""What comes after a job: the rest of its chain, its callbacks, its error callbacks. Written to the outbox.
+
+Celery's tracer publishes them after the body has returned, from the request that the task sees. Here they are taken
+out of that request and written in the transaction of the effect instead: a crash leaves both or neither, and each
+link has the task id that was frozen when the chain was made, so that a link that is there already stays one.
+
+A link that is a plain Celery task is left to the tracer, with Celery's own guarantee for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from celery import group
+from celery.canvas import Signature, maybe_signature
+from celery.utils.functional import arity_greater, maybe_list
+
+from ..enqueue import rows
+from ..enqueue.recording import recording
+
+if TYPE_CHECKING:
+    from ..base import ReliableTask
+
+
+def continue_after(task: ReliableTask[..., Any], result: Any) -> None:
+    """Write the callbacks and the next link of a job that succeeded, in the caller's transaction."""
+    request = task.request
+    callbacks, left = _split(task, request.callbacks)
+    with recording() as recorder:
+        for callback in callbacks:
+            callback.apply_async((result,), parent_id=request.id, root_id=request.root_id or request.id)
+        if request.chain:
+            link = maybe_signature(request.chain[-1], app=task.app)
+            if _is_toolkit(link):
+                link.apply_async(
+                    (result,),
+                    chain=request.chain[:-1],
+                    parent_id=request.id,
+                    root_id=request.root_id or request.id,
+                )
+                request.chain = None
+    request.callbacks = left
+    rows.insert(recorder.messages)
+
+
+def continue_after_failure(task: ReliableTask[..., Any]) -> None:
+    """Write the error callbacks of a job that failed for good, in the caller's transaction.
+
+    One that wants the request, the error and the traceback is called by Celery itself, in this process.
+    """
+    request = task.request
+    errbacks, left = _split(task, request.errbacks)
+    with recording() as recorder:
+        for errback in errbacks:
+            if arity_greater(errback.type.__header__, 1):
+                left = [*(left or []), errback]
+                continue
+            errback.apply_async((request.id,), parent_id=request.id, root_id=request.root_id or request.id)
+    request.errbacks = left
+    rows.insert(recorder.messages)
+
+
+def drop_continuation(task: ReliableTask[..., Any]) -> None:
+    """Leave the tracer nothing to publish that the job's first delivery has written already."""
+    request = task.request
+    _, request.callbacks = _split(task, request.callbacks)
+    if request.chain and _is_toolkit(maybe_signature(request.chain[-1], app=task.app)):
+        request.chain = None
+
+
+def _split(task: ReliableTask[..., Any], signatures: Any) -> tuple[list[Any], list[Any] | None]:
+    """Signatures made of toolkit tasks, and the others."""
+    ours: list[Any] = []
+    others: list[Any] = []
+    for signature in maybe_list(signatures) or []:
+        found = maybe_signature(signature, app=task.app)
+        (ours if _is_toolkit(found) else others).append(found)
+    return ours, others or None
+
+
+def _is_toolkit(signature: Signature[Any]) -> bool:
+    from ..base import ReliableTask
+
+    members = getattr(signature, "tasks", None)
+    if isinstance(signature, group) or members is not None:
+        return all(_is_toolkit(member) for member in members or [])
+    return isinstance(signature.type, ReliableTask)

@@ -1,0 +1,69 @@
+"""What a worker writes into a job's outbox row: begun, ended, tried again, given back.
+
+A job that was sent without the outbox (`.delay()`, a foreign publisher) has no row; then these change nothing, until
+it is to be tried again, which makes one.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from celery.exceptions import Retry
+
+from ..enqueue import rows
+from ..enqueue.recording import recording
+from ..signals import job_finished
+
+if TYPE_CHECKING:
+    from ..base import ReliableTask
+
+_BEGIN: Final = """
+    WITH begun AS (
+        UPDATE tasks_outbox SET state = 'started', started_at = now()
+        WHERE task_id = %(id)s AND finished_at IS NULL AND retries <= %(retries)s RETURNING 1
+    )
+    SELECT EXISTS (SELECT 1 FROM begun), EXISTS (SELECT 1 FROM tasks_outbox WHERE task_id = %(id)s)
+"""
+_END: Final = """
+    UPDATE tasks_outbox SET state = %s, finished_at = now(), problem = %s WHERE task_id = %s AND finished_at IS NULL
+"""
+
+
+def job_begin(task_id: str, retries: int) -> bool:
+    """Mark the job started. False when it must not run: it has ended, or a later attempt has taken its place."""
+    with rows.cursor() as cursor:
+        cursor.execute(_BEGIN, {"id": task_id, "retries": retries})
+        begun, known = cursor.fetchone()
+    return bool(begun or not known)
+
+
+def job_end(task: ReliableTask[..., Any], state: str, problem: str = "") -> None:
+    """Mark the job ended, in the caller's transaction, and tell whoever waits for its end."""
+    task_id = str(task.request.id)
+    with rows.cursor() as cursor:
+        cursor.execute(_END, [state, problem[:500], task_id])
+    job_finished.send(sender=type(task), task_id=task_id, name=str(task.name), state=state, problem=problem)
+
+
+def job_try_again(task: ReliableTask[..., Any], wait: timedelta, error: Exception) -> Retry:
+    """Write the next attempt, *wait* from now; return the Retry that tells the worker so."""
+    with recording() as recorder:
+        retry = task.retry(
+            exc=error,
+            countdown=wait.total_seconds(),
+            max_retries=task.retry_policy.max_retries,
+            throw=False,
+        )
+    rows.insert_again(recorder.messages[0])
+    return retry
+
+
+def job_give_back(task: ReliableTask[..., Any], wait: timedelta) -> None:
+    """Let the same attempt come again *wait* from now: nothing was tried, so nothing is counted."""
+    request = task.request
+    with recording() as recorder:
+        task.signature_from_request(
+            request, countdown=wait.total_seconds(), retries=request.retries
+        ).apply_async()
+    rows.insert_again(recorder.messages[0])

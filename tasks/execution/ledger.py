@@ -1,0 +1,86 @@
+"""The effect ledger: an effect under one idempotency key happens once, however often its message is delivered.
+
+    absent ──claim──▶ claimed(token, lease) ──complete(token)──▶ done(result) ──TTL──▶ absent
+       ▲                 │         │
+       └── free ◀────────┘         └── lease over, or the owner's process died: outcome unknown
+            release: a clean failure       claim answers Unknown with a larger token
+
+Who may move it, and what a crash leaves in each state:
+
+- claimed: only the holder of the token may complete or release it. A crash leaves it claimed until its lease is over;
+  then the next claim is told that the outcome is unknown, and must settle it (ask the provider, or err as the task
+  says) before anything else. The late holder's token is smaller now: it can't commit.
+- done: nobody; the stored result is the answer to every further claim, until it is pruned.
+- free: a failed attempt consumed nothing but a token.
+
+For an effect in the database itself, claim, effect and completion are one transaction (`once`), so that neither a
+lease nor an unknown outcome exists: a crash leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to bring about the effect of *key*, for as long as no larger *token* is given out.
+
+    unknown: an earlier holder vanished; the effect may have happened already.
+    """
+
+    key: str
+    token: int
+    owner: str
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The effect has happened: its stored *result*, and the *owner* who brought it about."""
+
+    result: Any
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """Another delivery is at it; ask again after *until*."""
+
+    owner: str
+    until: datetime
+
+
+Answer = Claim | Done | Busy
+
+
+class Ledger(Protocol):
+    """What every ledger does. One conformance suite runs against each."""
+
+    def claim(self, key: str, *, fingerprint: str, owner: str, lease: timedelta, ttl: timedelta) -> Answer:
+        """Claim *key*, or say why not. Raises KeyConflict when it stands for other arguments."""
+
+    def complete(self, claim: Claim, result: Any, *, ttl: timedelta) -> None:
+        """Store the result; the effect is done. Raises ClaimLost when the token is stale."""
+
+    def release(self, claim: Claim) -> None:
+        """Give the key back after a clean failure. A stale token changes nothing."""
+
+    def prune(self, *, limit: int) -> int:
+        """Drop at most *limit* entries whose time is over; return how many."""
+
+
+class TransactionalLedger(Ledger, Protocol):
+    """A ledger in the same database as the effect."""
+
+    def once(
+        self, key: str, *, fingerprint: str, owner: str, ttl: timedelta, wait: timedelta
+    ) -> AbstractContextManager[Answer]:
+        """A transaction in which the effect, its key and its result commit together.
+
+        Yields a Claim (bring about the effect, then `complete`), Done, or Busy when another transaction has held the
+        key for longer than *wait*.
+        """

@@ -1,0 +1,8 @@
+"""Gathers the models that each room owns, where Django looks for them."""
+
+from __future__ import annotations
+
+from .enqueue.models import OutboxMessage
+from .execution.models import LedgerEntry
+
+__all__ = ["LedgerEntry", "OutboxMessage"]

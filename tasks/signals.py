@@ -1,0 +1,15 @@
+"""Every signal that the toolkit sends, in one place.
+
+Receivers run in the process that noticed; one that raises is a bug and is raised to the sender.
+"""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+# A message that the broker refuses was set aside: `task_id`, `problem`.
+message_unsendable = Signal()
+
+# A job ended for good: `task_id`, `name`, `state` ("succeeded", "dead" or "cancelled"), `problem`.
+# Sent inside the transaction in which it ended.
+job_finished = Signal()
