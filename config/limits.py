@@ -44,3 +44,17 @@ REMINDER_KEPT_FOR: Final = timedelta(days=90)
 
 # How many copies of a newsletter one job publishes.
 NEWSLETTER_CHUNK: Final = 500
+
+# One request to the supplier's API, from connecting to the last byte, and the most that a page of the feed may hold.
+SUPPLIER_REQUEST_MAX_TIME: Final = timedelta(seconds=15)
+SUPPLIER_PAGE_SIZE: Final = 200
+SUPPLIER_PAGE_MAX_BYTES: Final = 1024 * 1024
+SUPPLIER_MAX_PAGES: Final = 1000
+
+# A run that has committed no page for so long has lost its worker; the next one takes its place.
+SYNC_RUN_LEASE: Final = timedelta(minutes=2)
+# A failed pass is carried on where it stopped, unless it began so long ago: then it is begun anew.
+SYNC_RESUME_WITHIN: Final = timedelta(minutes=15)
+# However long the supplier asks us to stay away, look again after this.
+SUPPLIER_MOST_WAIT: Final = timedelta(hours=1)
+SYNC_RUN_KEPT_FOR: Final = timedelta(days=14)

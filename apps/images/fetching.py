@@ -134,9 +134,7 @@ def _unresolved(url: str, target: httpx.URL, error: socket.gaierror) -> FetchFai
 
 
 def _unconnected(url: str, error: Exception) -> FetchFailed | FetchRejected:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return FetchRejected(url, "the server's certificate is not valid for it")
-        cause = cause.__cause__
+    # httpcore cuts the chain of causes, but hands on the system's error as its argument.
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in error.args):
+        return FetchRejected(url, "the server's certificate is not valid for it")
     return FetchFailed(url, "the connection failed")

@@ -9,7 +9,12 @@ from .errors import InvalidImage
 from .vips import LOADERS, libvips
 
 _FORMAT_OF: Final = {nickname: name for _, nickname, name in LOADERS}
-_COLOURS: Final = frozenset({"srgb", "rgb", "rgb16", "scrgb", "b-w", "grey16", "cmyk", "lab", "labs"})
+# Channels of each kind of colour; one more may be transparency.
+_CHANNELS: Final = {
+    **dict.fromkeys(("b-w", "grey16"), 1),
+    **dict.fromkeys(("srgb", "rgb", "rgb16", "scrgb", "lab", "labs"), 3),
+    "cmyk": 4,
+}
 _FIRST_SIDEWAYS: Final = 5  # EXIF orientations 5 to 8 exchange width and height
 
 
@@ -51,7 +56,7 @@ def _check_header(image: Any, max_pixels: int) -> None:
         )
     if image.get_typeof("heif-compression") and image.get("heif-compression") != "av1":
         raise InvalidImage("it is a HEIC image; send it as JPEG or AVIF")
-    if image.interpretation not in _COLOURS:
+    if image.bands - _CHANNELS.get(image.interpretation, -1) not in (0, 1):
         raise InvalidImage("its colours are not ones for a screen")
 
 

@@ -78,7 +78,7 @@ def _shrunk(content: bytes, edge: int) -> Any:
         size="down",
         output_profile="srgb",
         intent="perceptual",
-        fail_on="truncated",
+        option_string="[fail_on=truncated]",  # its own argument `fail_on` does not reach the loader
         **assumed,
     ).copy_memory()
 

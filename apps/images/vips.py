@@ -6,6 +6,7 @@ ever. So nothing imports pyvips at the top of a module; each child loads its own
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ def libvips() -> Any:
     """pyvips, with every loader blocked but those of LOADERS."""
     import pyvips
 
+    # Its errors are raised; its warnings are as many as a stranger's damaged file cares to cause.
+    logging.getLogger("pyvips").setLevel(logging.ERROR)
     pyvips.block_untrusted_set(True)
     pyvips.operation_block_set("VipsForeignLoad", True)
     for loader, _, _ in LOADERS:

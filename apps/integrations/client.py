@@ -1,0 +1,118 @@
+"""Asking the supplier for one page: bounded in time and size, and clear about what may be tried again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Self
+
+import httpx
+
+from config.limits import (
+    SUPPLIER_MOST_WAIT,
+    SUPPLIER_PAGE_MAX_BYTES,
+    SUPPLIER_PAGE_SIZE,
+    SUPPLIER_REQUEST_MAX_TIME,
+)
+
+from .errors import AddressUnusable, FeedMalformed, SupplierAway, SupplierBusy, SupplierRefused
+from .feed import Page, page_read
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A page, and the ETag of the feed that it is from (empty where the supplier gives none)."""
+
+    page: Page
+    etag: str
+
+
+class SupplierClient:
+    """Speaks to the supplier at *url* for one run. Used as a context manager; `close` lets its connection go."""
+
+    def __init__(self, url: str, *, max_time: timedelta = SUPPLIER_REQUEST_MAX_TIME) -> None:
+        self._max_time = max_time
+        seconds = max_time.total_seconds()
+        self._http = httpx.Client(
+            base_url=url.rstrip("/") + "/",
+            timeout=httpx.Timeout(seconds, connect=min(5.0, seconds)),
+            follow_redirects=False,
+            trust_env=False,  # the environment is read in one place, and that isn't here
+            # Uncompressed, so that the bytes that are counted are the bytes that are held.
+            headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "rootstock"},
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def page_fetch(self, *, cursor: str, known_etag: str) -> Fetched | None:
+        """The page at *cursor* ("" for the first), or None when the feed is still the one with *known_etag*.
+
+        Raises SupplierAway (transient), SupplierBusy, SupplierRefused or FeedMalformed.
+        """
+        query: dict[str, str | int] = {"limit": SUPPLIER_PAGE_SIZE}
+        if cursor:
+            query["cursor"] = cursor
+        headers = {"If-None-Match": known_etag} if known_etag else {}
+        with _failures_named(), self._http.stream("GET", "offers", params=query, headers=headers) as response:
+            if response.status_code == httpx.codes.NOT_MODIFIED and known_etag:
+                return None
+            _check_status(response)
+            return Fetched(page_read(self._body(response)), response.headers.get("ETag", "")[:200])
+
+    def _body(self, response: httpx.Response) -> bytes:
+        deadline = time.monotonic() + self._max_time.total_seconds()
+        body = bytearray()
+        for chunk in response.iter_raw():
+            body += chunk
+            if len(body) > SUPPLIER_PAGE_MAX_BYTES:
+                raise FeedMalformed(f"a page is longer than {SUPPLIER_PAGE_MAX_BYTES} bytes")
+            if time.monotonic() > deadline:
+                raise SupplierAway(f"a page took longer than {self._max_time.total_seconds():.0f} s")
+        return bytes(body)
+
+
+@contextmanager
+def _failures_named() -> Iterator[None]:
+    try:
+        yield
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        raise AddressUnusable(str(error)) from error
+    except httpx.TransportError as error:
+        raise SupplierAway(str(error) or type(error).__name__) from error
+
+
+def _check_status(response: httpx.Response) -> None:
+    status = response.status_code
+    if status == httpx.codes.OK:
+        return
+    if status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE):
+        wait = retry_after_read(response.headers.get("Retry-After", ""), now=datetime.now(UTC))
+        if wait is not None:
+            raise SupplierBusy(status, min(wait, SUPPLIER_MOST_WAIT))
+    if status >= 500 or status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.REQUEST_TIMEOUT):
+        raise SupplierAway(f"it answered {status}")
+    raise SupplierRefused(status, str(response.request.url))
+
+
+def retry_after_read(value: str, *, now: datetime) -> timedelta | None:
+    """How long a Retry-After header asks to wait (RFC 9110 §10.2.3: seconds or a date); None for anything else."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return timedelta(seconds=min(int(value[:10]), 10**9))
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(timedelta(0), until.replace(tzinfo=until.tzinfo or UTC) - now)

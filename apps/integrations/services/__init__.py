@@ -1,0 +1,1 @@
+"""What keeps our copy of the supplier's catalogue."""
