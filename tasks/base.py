@@ -2,6 +2,9 @@
 
 What it adds to Celery's DjangoTask:
 
+- `enqueue`: the call is a row in the caller's transaction, sent after the commit by the relay.
+- A delivery is carried out as one attempt (`execution.attempt`): its effect happens once, what follows it is written
+  with it, and its end is on record.
 - An error says what happens next. `Transient`, and what `retry_on` names, is retried by the task's `RetryPolicy`;
   everything else, `Permanent` above all, fails at once.
 - Arguments that would not arrive as they were sent are refused where the call is made.
@@ -11,18 +14,22 @@ What it adds to Celery's DjangoTask:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from inspect import signature as signature_of
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast
 
 from celery.contrib.django.task import DjangoTask
-from celery.exceptions import Ignore, Reject, Retry
-from kombu.exceptions import OperationalError
 
 from .conf import conf
+from .enqueue.outbox import enqueue, enqueue_many
 from .enqueue.payloads import check_payload
-from .errors import Permanent, Transient
+from .enqueue.recording import current_recorder
+from .execution.attempt import attempt, current_key
+from .execution.settlement import Settled
 from .failure.backoff import RetryPolicy
+from .keys import KeyTemplate
+from .options import ENQUEUE_OPTIONS
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
@@ -65,17 +72,25 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
 
     def bound_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The call's arguments by the body's parameter names, defaults included."""
-        bound = signature(self.run).bind(*args, **kwargs)
+        bound = signature_of(self.run).bind(*args, **kwargs)
         bound.apply_defaults()
         return dict(bound.arguments)
 
-    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Write the call to the outbox, in the caller's transaction; return its task id at once."""
-        return enqueue(self.signature(args, dict(kwargs), immutable=True))
+    def enqueue(self, *args: Any, **kwargs: Any) -> str:
+        """Write the call to the outbox, in the caller's transaction; return its task id at once.
 
-    def enqueue_with(self, options: EnqueueOptions, *args: P.args, **kwargs: P.kwargs) -> str:
-        """`enqueue` with a wait, an expiry, a priority or headers."""
-        return enqueue(self.signature(args, dict(kwargs), immutable=True), **options)
+        Beside the task's own arguments it takes `countdown`, `eta`, `expires`, `priority`, `headers`, `task_id`,
+        `link` and `link_error`, as `apply_async` does. Raises TypeError for arguments that the task doesn't take, and
+        PayloadRefused for those that aren't JSON.
+        """
+        options = {name: kwargs.pop(name) for name in ENQUEUE_OPTIONS & kwargs.keys()}
+        check_arguments: Any = self.__header__  # type: ignore[attr-defined]
+        check_arguments(*args, **kwargs)
+        return enqueue(self.signature(args, kwargs, immutable=True), **options)
+
+    def enqueue_many(self, calls: Iterable[Mapping[str, Any]], **options: Any) -> int:
+        """Write one call for each of *calls*, its keyword arguments, in chunks; return how many."""
+        return enqueue_many(str(self.name), calls, **options)
 
     def apply_async(
         self,
@@ -86,6 +101,8 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
     ) -> AsyncResult[R]:
         """Publish as Celery does. Raises PayloadRefused for arguments that wouldn't arrive as they were sent."""
         self._check_payload(args, kwargs)
+        if recorder := current_recorder():
+            options["producer"] = recorder
         return super().apply_async(args, kwargs, *rest, **options)
 
     def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> Any:  # None, though Celery's stubs say otherwise

@@ -3,7 +3,7 @@
 TASKS = {
     "RETRY_TIME_SCALE": 1.0,     # every wait between attempts times this; below 1 in demos and tests
     "PAYLOAD_MAX_BYTES": 65536,  # bound on a message's arguments as JSON
-    "LEDGER_WAIT": timedelta(seconds=5),  # how long a delivery waits for another on the same key, before it is given back
+    "LEDGER_WAIT": timedelta(seconds=5),  # a delivery waits so long for another on its key, then is given back
     "LEASE_TIME_SCALE": 1.0,     # every lease on an idempotency key times this; below 1 in tests
     "OUTBOX_UNFINISHED_AFTER": timedelta(minutes=30),  # sent so long ago and not finished: sent again
     "CRASH_AT": "",              # see `execution.crashpoints`; only for tests

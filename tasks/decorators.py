@@ -11,8 +11,9 @@ from celery import shared_task
 
 from .base import ReliableTask
 from .errors import InvalidDeclaration
+from .execution.declaration import effect_attributes
 from .failure.backoff import RetryPolicy
-from .options import check_limits, check_name, check_options
+from .options import EFFECT_OPTIONS, check_limits, check_name, check_options
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,6 +63,13 @@ def task(
     time_limit: the child that runs the job is killed after it; *soft_time_limit* raises inside the job before that
         (default: nine tenths of it).
     retry: when `Transient`, or one of *retry_on*, is tried again (default: 5 times, exponentially, with full jitter).
+    effect: "database" when what it does is rows in this database: they, the record that it is done, and the next link
+        commit together. "external" when it acts outside: the record is made before and after, and what is unknown
+        after a crash is settled by *reconcile* (asked with the key; answers Settled or None) or by *on_unknown*
+        ("retry" or "dead"). Without it a delivery that comes twice runs twice.
+    once: the idempotency key of the effect, as a template over the parameters ("orders:{order_id}:charge") or a
+        function of them; default: the task id. *ttl*: how long it is remembered (30 days). *lease*: after this
+        an external effect's worker is taken for dead (default: the time limit and 10 seconds).
     bind: the task itself is the first argument.
     celery_options: anything else that Celery's `task` takes. `max_retries` alone stands for
         `retry=RetryPolicy(max_retries=...)`.
@@ -73,6 +81,8 @@ def task(
     hard, soft = check_limits(wire_name, time_limit, soft_time_limit)
     policy = _policy(wire_name, retry, celery_options)
     _check_retry_on(wire_name, retry_on)
+    effect_options = {option: celery_options.pop(option) for option in EFFECT_OPTIONS & celery_options.keys()}
+    hard_limit = timedelta(seconds=hard)
     base = celery_options.pop("base", ReliableTask)
     if not (isinstance(base, type) and issubclass(base, ReliableTask)):
         raise InvalidDeclaration(wire_name, f"base must derive from ReliableTask, not be {base!r}")
@@ -80,6 +90,7 @@ def task(
     def declare(function: Callable[..., R]) -> ReliableTask[..., R]:
         if iscoroutinefunction(function):
             raise InvalidDeclaration(wire_name, "is `async def`, which Celery would never await: use `def`")
+        effect = effect_attributes(wire_name, function, dict(effect_options), bind=bind, time_limit=hard_limit)
         declare_shared: Any = shared_task  # its stub knows only Celery's own options
         declared = declare_shared(
             name=wire_name,
@@ -90,6 +101,7 @@ def task(
             max_retries=policy.max_retries,
             retry_policy=policy,
             retry_on=retry_on,
+            **effect,
             **celery_options,
         )(function)
         return cast("ReliableTask[..., R]", declared)

@@ -37,7 +37,7 @@ def check_template(task: str, template: KeyTemplate, signature: inspect.Signatur
 
 def key_for(template: KeyTemplate, arguments: Mapping[str, Any]) -> str:
     """The key of one call. Raises ValueError for a key that is empty or longer than KEY_MAX."""
-    key = template.format(**arguments) if isinstance(template, str) else template(**arguments)
+    key: Any = template.format(**arguments) if isinstance(template, str) else template(**arguments)
     if not isinstance(key, str) or not 0 < len(key) <= KEY_MAX:
         raise ValueError(f"an idempotency key is text of 1 to {KEY_MAX} characters, not {key!r}")
     return key

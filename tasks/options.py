@@ -13,7 +13,15 @@ from typing import Final
 
 from .errors import InvalidDeclaration, RefusedOption, UnknownOption
 
-OWN: Final = frozenset({"retry", "retry_on", "time_limit", "soft_time_limit"})
+# What a task says about its effect; see `execution.attempt`.
+EFFECT_OPTIONS: Final = frozenset({"effect", "once", "ttl", "lease", "on_unknown", "reconcile"})
+
+OWN: Final = frozenset({"retry", "retry_on", "time_limit", "soft_time_limit"}) | EFFECT_OPTIONS
+
+# What `enqueue` takes beside the task's own arguments; so no parameter of a task may have such a name.
+ENQUEUE_OPTIONS: Final = frozenset(
+    {"countdown", "eta", "expires", "priority", "headers", "task_id", "link", "link_error"}
+)
 
 CELERY: Final = frozenset(
     {

@@ -67,9 +67,7 @@ class OutboxMessage(models.Model):
             # Each serves one question, and holds only the rows that the question is about.
             models.Index(fields=["priority", "id"], name="tasks_outbox_queued", condition=Q(state="queued")),
             models.Index(fields=["due_at"], name="tasks_outbox_scheduled", condition=Q(state="scheduled")),
-            models.Index(
-                fields=["sent_at"], name="tasks_outbox_underway", condition=Q(state__in=["sent", "started"])
-            ),
+            models.Index(fields=["sent_at"], name="tasks_outbox_underway", condition=Q(state__in=["sent", "started"])),
             models.Index(fields=["finished_at"], name="tasks_outbox_finished", condition=Q(finished_at__isnull=False)),
         ]
 

@@ -33,7 +33,7 @@ class Recorder:
         self,
         body: Any,
         *,
-        headers: dict[str, Any],
+        headers: Any,
         routing_key: str,
         exchange: Any = "",
         serializer: str | None = None,
@@ -47,7 +47,7 @@ class Recorder:
         eta = headers.pop("eta", None)
         now = timezone.now()
         due_at = datetime.fromisoformat(eta) if eta else now
-        headers["eta"] = None
+        headers["eta"] = None  # it waits here; the worker gets it when it is due
         state = OutboxMessage.State.SCHEDULED if due_at > now else OutboxMessage.State.QUEUED
         self.messages.append(
             OutboxMessage(

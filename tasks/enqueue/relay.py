@@ -11,16 +11,17 @@ never hold the same one), hand it to the broker in one batch, mark it sent, comm
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from celery import Celery
 from django.db import transaction
 from kombu import Producer
-from kombu.exceptions import BatchPublishError, OperationalError
+from kombu.exceptions import BatchPublishError, OperationalError  # type: ignore[attr-defined]
 
 from ..signals import message_unsendable
 from . import rows
@@ -71,7 +72,7 @@ class Relay:
         self.app, self.batch = app, batch
         self._connection: Any = None
 
-    def __enter__(self) -> Relay:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,7 +88,7 @@ class Relay:
         """Queue the scheduled rows that are due, at most a batch of them; return how many."""
         with rows.cursor() as cursor:
             cursor.execute(_PROMOTE, [self.batch])
-            return cursor.rowcount
+            return int(cursor.rowcount)
 
     def next_due(self) -> timedelta | None:
         """How long until the next scheduled row is due; None when there is none."""
@@ -122,12 +123,12 @@ class Relay:
         except self._away() as error:
             self.disconnect()
             raise BrokerAway(type(error.__cause__ or error).__name__) from error
-        except Exception:
+        except Exception:  # noqa: BLE001 -- whatever it is, one message is to blame, and the others must go
             return self._one_by_one(messages)
         return []
 
     def _publish_all(self, messages: Sequence[tuple[Any, ...]]) -> None:
-        producer = Producer(self._connected().default_channel, auto_declare=False)
+        producer: Any = Producer(self._connected().default_channel, auto_declare=False)
         with producer.batch(max_size=self.batch * 4):
             for message in messages:
                 _publish(producer, message)
@@ -140,7 +141,7 @@ class Relay:
             except self._away() as error:
                 self.disconnect()
                 raise BrokerAway(type(error).__name__) from error
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 refused.append((message[0], message[1], f"{type(error).__name__}: {error}"[:500]))
         return refused
 
@@ -177,6 +178,4 @@ def _publish(producer: Producer, message: tuple[Any, ...]) -> None:
 
 
 def _loaded(value: Any) -> Any:
-    import json
-
     return json.loads(value) if isinstance(value, str) else value

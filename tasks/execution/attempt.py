@@ -48,7 +48,7 @@ current_key: ContextVar[str] = ContextVar("tasks_current_key", default="")
 
 def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run one delivery of *task*; the value is what Celery's tracer takes for the body's."""
-    request = task.request
+    request: Any = task.request
     crashpoints.reach("before_claim", task.name)
     if not job_begin(request.id, request.retries):
         raise Ignore
@@ -83,7 +83,7 @@ def _plain(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[str
 def _database(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     key, print_of_arguments = _key(task, args, kwargs)
     with LEDGER.once(
-        key, fingerprint=print_of_arguments, owner=task.request.id, ttl=task.ttl, wait=conf().ledger_wait
+        key, fingerprint=print_of_arguments, owner=str(task.request.id), ttl=task.ttl, wait=conf().ledger_wait
     ) as answer:
         crashpoints.reach("after_claim", task.name)
         if isinstance(answer, Done):
@@ -103,7 +103,7 @@ def _database(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[
 def _external(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     key, print_of_arguments = _key(task, args, kwargs)
     lease = task.lease * conf().lease_time_scale
-    answer = LEDGER.claim(key, fingerprint=print_of_arguments, owner=task.request.id, lease=lease, ttl=task.ttl)
+    answer = LEDGER.claim(key, fingerprint=print_of_arguments, owner=str(task.request.id), lease=lease, ttl=task.ttl)
     crashpoints.reach("after_claim", task.name)
     if isinstance(answer, Busy):
         _give_back(task, answer)

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 def continue_after(task: ReliableTask[..., Any], result: Any) -> None:
     """Write the callbacks and the next link of a job that succeeded, in the caller's transaction."""
-    request = task.request
+    request: Any = task.request
     callbacks, left = _split(task, request.callbacks)
     with recording() as recorder:
         for callback in callbacks:
             callback.apply_async((result,), parent_id=request.id, root_id=request.root_id or request.id)
         if request.chain:
-            link = maybe_signature(request.chain[-1], app=task.app)
+            link = _signature(task, request.chain[-1])
             if _is_toolkit(link):
                 link.apply_async(
                     (result,),
@@ -48,7 +48,7 @@ def continue_after_failure(task: ReliableTask[..., Any]) -> None:
 
     One that wants the request, the error and the traceback is called by Celery itself, in this process.
     """
-    request = task.request
+    request: Any = task.request
     errbacks, left = _split(task, request.errbacks)
     with recording() as recorder:
         for errback in errbacks:
@@ -62,9 +62,9 @@ def continue_after_failure(task: ReliableTask[..., Any]) -> None:
 
 def drop_continuation(task: ReliableTask[..., Any]) -> None:
     """Leave the tracer nothing to publish that the job's first delivery has written already."""
-    request = task.request
+    request: Any = task.request
     _, request.callbacks = _split(task, request.callbacks)
-    if request.chain and _is_toolkit(maybe_signature(request.chain[-1], app=task.app)):
+    if request.chain and _is_toolkit(_signature(task, request.chain[-1])):
         request.chain = None
 
 
@@ -73,15 +73,17 @@ def _split(task: ReliableTask[..., Any], signatures: Any) -> tuple[list[Any], li
     ours: list[Any] = []
     others: list[Any] = []
     for signature in maybe_list(signatures) or []:
-        found = maybe_signature(signature, app=task.app)
+        found = _signature(task, signature)
         (ours if _is_toolkit(found) else others).append(found)
     return ours, others or None
 
 
-def _is_toolkit(signature: Signature[Any]) -> bool:
-    from ..base import ReliableTask
+def _signature(task: ReliableTask[..., Any], found: Any) -> Any:
+    return maybe_signature(found, app=task.app)
 
+
+def _is_toolkit(signature: Signature[Any]) -> bool:
     members = getattr(signature, "tasks", None)
     if isinstance(signature, group) or members is not None:
         return all(_is_toolkit(member) for member in members or [])
-    return isinstance(signature.type, ReliableTask)
+    return getattr(signature.type, "is_reliable", False)

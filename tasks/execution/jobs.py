@@ -61,9 +61,7 @@ def job_try_again(task: ReliableTask[..., Any], wait: timedelta, error: Exceptio
 
 def job_give_back(task: ReliableTask[..., Any], wait: timedelta) -> None:
     """Let the same attempt come again *wait* from now: nothing was tried, so nothing is counted."""
-    request = task.request
+    request: Any = task.request
     with recording() as recorder:
-        task.signature_from_request(
-            request, countdown=wait.total_seconds(), retries=request.retries
-        ).apply_async()
+        task.signature_from_request(request, countdown=wait.total_seconds(), retries=request.retries).apply_async()
     rows.insert_again(recorder.messages[0])

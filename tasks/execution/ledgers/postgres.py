@@ -58,9 +58,12 @@ class PostgresLedger:
         """The database it is in."""
         return router.db_for_write(LedgerEntry)
 
+    def _cursor(self) -> Any:  # Django's stub of it knows no timedeltas
+        return connections[self.alias].cursor()
+
     def claim(self, key: str, *, fingerprint: str, owner: str, lease: timedelta, ttl: timedelta) -> Answer:
         """See Ledger.claim."""
-        with transaction.atomic(using=self.alias), connections[self.alias].cursor() as cursor:
+        with transaction.atomic(using=self.alias), self._cursor() as cursor:
             given = {"key": key, "fingerprint": fingerprint, "owner": owner, "lease": lease, "ttl": ttl}
             cursor.execute(_TAKE, given)
             if taken := cursor.fetchone():
@@ -81,30 +84,28 @@ class PostgresLedger:
 
     def complete(self, claim: Claim, result: Any, *, ttl: timedelta) -> None:
         """See Ledger.complete."""
-        with connections[self.alias].cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(_COMPLETE, [json.dumps(result), ttl, claim.key, claim.token])
             if cursor.rowcount != 1:
                 raise ClaimLost(claim.key, claim.token)
 
     def release(self, claim: Claim) -> None:
         """See Ledger.release."""
-        with connections[self.alias].cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(_RELEASE, [claim.key, claim.token])
 
     def prune(self, *, limit: int) -> int:
         """See Ledger.prune."""
-        with connections[self.alias].cursor() as cursor:
+        with self._cursor() as cursor:
             cursor.execute(_PRUNE, [limit])
-            return cursor.rowcount
+            return int(cursor.rowcount)
 
     @contextmanager
-    def once(
-        self, key: str, *, fingerprint: str, owner: str, ttl: timedelta, wait: timedelta
-    ) -> Iterator[Answer]:
+    def once(self, key: str, *, fingerprint: str, owner: str, ttl: timedelta, wait: timedelta) -> Iterator[Answer]:
         """See TransactionalLedger.once. Two transactions on one key queue up at its row."""
         with transaction.atomic(using=self.alias):
             try:
-                with connections[self.alias].cursor() as cursor:
+                with self._cursor() as cursor:
                     cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{_milliseconds(wait)}ms"])
                 # The lease is never seen by others while it counts: it commits together with `done`, or not at all.
                 answer = self.claim(key, fingerprint=fingerprint, owner=owner, lease=timedelta(0), ttl=ttl)

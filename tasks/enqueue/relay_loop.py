@@ -1,0 +1,96 @@
+"""When the relay looks: as soon as something is committed, when something is due, and every few seconds anyway."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import select
+from datetime import timedelta
+from typing import Final
+
+from celery import Celery
+from django.db import DatabaseError, InterfaceError, connections
+
+from . import rows
+from .relay import BATCH, BrokerAway, Relay
+
+log = logging.getLogger(__name__)
+
+FIRST_WAIT: Final = timedelta(milliseconds=500)
+LONGEST_WAIT: Final = timedelta(seconds=15)
+
+
+class RelayLoop:
+    """Runs a relay until `stop`, which may be called from a signal handler: the batch in hand is finished."""
+
+    def __init__(self, app: Celery, *, batch: int = BATCH, sweep: timedelta = timedelta(seconds=2)) -> None:
+        self.relay, self.sweep = Relay(app, batch=batch), sweep
+        self._stopping = False
+        self._woken, self._wake = os.pipe()
+        self._failures = 0
+
+    def stop(self) -> None:
+        """End after the batch in hand."""
+        self._stopping = True
+        os.write(self._wake, b".")
+
+    def drain(self) -> int:
+        """Send what is due now; return how many. Raises BrokerAway."""
+        sent = 0
+        while True:
+            promoted = self.relay.promote_due()
+            done = self.relay.send_batch()
+            sent += done.sent
+            if not (promoted or done.sent or done.refused):
+                return sent
+
+    def run(self) -> None:
+        """Send until stopped. Waits longer each time while the broker or the database is away."""
+        log.info("relay started")
+        while not self._stopping:
+            try:
+                self._listen()
+                if not self._round():
+                    self._wait(self._idle_time())
+                self._failures = 0
+            except BrokerAway as error:
+                self._back_off(str(error))
+            except (DatabaseError, InterfaceError) as error:
+                connections[rows.alias()].close()
+                self._back_off(f"{type(error).__name__} from the database")
+        self.relay.disconnect()
+        log.info("relay stopped")
+
+    def _round(self) -> bool:
+        """Promote and send one batch. Whether there may be more to do at once."""
+        promoted = self.relay.promote_due()
+        done = self.relay.send_batch()
+        for _, task_id, problem in done.refused:
+            log.error("message %s was set aside, the broker refuses it: %s", task_id, problem)
+        return bool(promoted or done.sent or done.refused)
+
+    def _idle_time(self) -> timedelta:
+        due = self.relay.next_due()
+        return self.sweep if due is None else min(due, self.sweep)
+
+    def _listen(self) -> None:
+        with rows.cursor() as cursor:  # costs nothing when this session listens already
+            cursor.execute(f"LISTEN {rows.CHANNEL}")
+
+    def _wait(self, longest: timedelta) -> None:
+        """Sleep until a commit, a stop, or *longest* is over."""
+        connection = connections[rows.alias()].connection
+        if not connection.fileno() or self._stopping:
+            return
+        ready, _, _ = select.select([connection.fileno(), self._woken], [], [], longest.total_seconds())
+        if connection.fileno() in ready:
+            for _ in connection.notifies(timeout=0):
+                pass
+
+    def _back_off(self, reason: str) -> None:
+        self._failures += 1
+        ceiling = min(LONGEST_WAIT.total_seconds(), FIRST_WAIT.total_seconds() * 2.0 ** min(self._failures, 10))
+        wait = ceiling * (0.5 + random.random() / 2)  # noqa: S311 -- spreads relays, hides nothing
+        log.warning("relay: %s; looking again in %.1f s", reason, wait)
+        select.select([self._woken], [], [], wait)
