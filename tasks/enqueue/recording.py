@@ -40,7 +40,7 @@ class Recorder:
         priority: int | None = None,
         correlation_id: str = "",
         reply_to: str = "",
-        **_: Any,
+        **_publishing: Any,
     ) -> None:
         """Keep one message. What is left out concerns the act of publishing: retries, declarations, time-outs."""
         _, _, text = dumps(body, serializer=serializer or "json")
