@@ -122,7 +122,8 @@ def _ours(call: str, error: stripe.StripeError) -> Exception:
     if isinstance(error, stripe.APIConnectionError):
         return PaymentUnavailable(call, type(error.__cause__).__name__)
     status = error.http_status or 0
-    if isinstance(error, stripe.RateLimitError) or status in (200, 409) or status >= 500:
+    unreadable = 200 <= status < 300
+    if isinstance(error, stripe.RateLimitError) or unreadable or status == 409 or status >= 500:
         return PaymentUnavailable(call, f"HTTP {status}", error.request_id)
     said = error.json_body.get("error", {}) if isinstance(error.json_body, dict) else {}
     message = str(said.get("message") or "no reason given")

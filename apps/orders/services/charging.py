@@ -65,9 +65,9 @@ def payment_return(*, order_id: int) -> None:
     """Refund a cancelled order, if the provider says that it charged. Raises Transient while it can't be asked."""
     with step_noted(order_id=order_id, name="refund"):
         order = Order.objects.get(pk=order_id)
-        if order.refund_id or order.state != Order.State.CANCELLED:
+        if order.refund_id or order.state != Order.State.CANCELLED or order.charge_started_at is None:
             return
-        charge = payment_find(order_id=order_id)
+        charge = payment_find(order_id=order_id, started_at=order.charge_started_at)
         if charge is None:
             return
         refund_id = payment_refund(charge_id=charge.id, idempotency_key=f"refund-order-{order_id}")
