@@ -17,6 +17,8 @@ from .options import check_limits, check_name, check_options
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_shared_task: Any = shared_task  # its stub knows only Celery's own options
+
 
 @overload
 def task(
@@ -70,18 +72,15 @@ def task(
     """
     wire_name = check_name(name)
     check_options(wire_name, celery_options)
+    _check_retry_on(wire_name, retry_on)
     hard, soft = check_limits(wire_name, time_limit, soft_time_limit)
     policy = _policy(wire_name, retry, celery_options)
-    _check_retry_on(wire_name, retry_on)
-    base = celery_options.pop("base", ReliableTask)
-    if not (isinstance(base, type) and issubclass(base, ReliableTask)):
-        raise InvalidDeclaration(wire_name, f"base must derive from ReliableTask, not be {base!r}")
+    base = _base(wire_name, celery_options)
 
     def declare(function: Callable[..., R]) -> ReliableTask[..., R]:
         if iscoroutinefunction(function):
             raise InvalidDeclaration(wire_name, "is `async def`, which Celery would never await: use `def`")
-        declare_shared: Any = shared_task  # its stub knows only Celery's own options
-        declared = declare_shared(
+        declared = _shared_task(
             name=wire_name,
             base=base,
             bind=bind,
@@ -95,6 +94,14 @@ def task(
         return cast("ReliableTask[..., R]", declared)
 
     return declare
+
+
+def _base(task: str, celery_options: dict[str, Any]) -> type[ReliableTask[..., Any]]:
+    """The base class, taken out of *celery_options*."""
+    base = celery_options.pop("base", ReliableTask)
+    if not (isinstance(base, type) and issubclass(base, ReliableTask)):
+        raise InvalidDeclaration(task, f"base must derive from ReliableTask, not be {base!r}")
+    return base
 
 
 def _policy(task: str, retry: object, celery_options: dict[str, Any]) -> RetryPolicy:
