@@ -18,6 +18,8 @@ from .options import EFFECT_OPTIONS, check_limits, check_name, check_options
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_shared_task: Any = shared_task  # its stub knows only Celery's own options
+
 
 @overload
 def task(
@@ -78,21 +80,19 @@ def task(
     """
     wire_name = check_name(name)
     check_options(wire_name, celery_options)
+    _check_retry_on(wire_name, retry_on)
     hard, soft = check_limits(wire_name, time_limit, soft_time_limit)
     policy = _policy(wire_name, retry, celery_options)
-    _check_retry_on(wire_name, retry_on)
     effect_options = {option: celery_options.pop(option) for option in EFFECT_OPTIONS & celery_options.keys()}
-    hard_limit = timedelta(seconds=hard)
-    base = celery_options.pop("base", ReliableTask)
-    if not (isinstance(base, type) and issubclass(base, ReliableTask)):
-        raise InvalidDeclaration(wire_name, f"base must derive from ReliableTask, not be {base!r}")
+    base = _base(wire_name, celery_options)
 
     def declare(function: Callable[..., R]) -> ReliableTask[..., R]:
         if iscoroutinefunction(function):
             raise InvalidDeclaration(wire_name, "is `async def`, which Celery would never await: use `def`")
-        effect = effect_attributes(wire_name, function, dict(effect_options), bind=bind, time_limit=hard_limit)
-        declare_shared: Any = shared_task  # its stub knows only Celery's own options
-        declared = declare_shared(
+        effect = effect_attributes(
+            wire_name, function, dict(effect_options), bind=bind, time_limit=timedelta(seconds=hard)
+        )
+        declared = _shared_task(
             name=wire_name,
             base=base,
             bind=bind,
@@ -107,6 +107,14 @@ def task(
         return cast("ReliableTask[..., R]", declared)
 
     return declare
+
+
+def _base(task: str, celery_options: dict[str, Any]) -> type[ReliableTask[..., Any]]:
+    """The base class, taken out of *celery_options*."""
+    base = celery_options.pop("base", ReliableTask)
+    if not (isinstance(base, type) and issubclass(base, ReliableTask)):
+        raise InvalidDeclaration(task, f"base must derive from ReliableTask, not be {base!r}")
+    return base
 
 
 def _policy(task: str, retry: object, celery_options: dict[str, Any]) -> RetryPolicy:
