@@ -1,0 +1,126 @@
+"""Counting members: a batch, or a chord's header, is over when each member has ended, whatever the end.
+
+    open ──close──▶ closed ──last member ends──▶ finished
+             │                                     ├─ complete: always
+             │                                     ├─ success: no member is dead
+             └── death: when the first member dies ┘
+
+A member's end is one row in `tasks_batchmember`, unique by its task id, written in the transaction in which the member
+ends. So a delivery that comes twice counts once, and a crash counts the member and ends it, or neither. The counts
+are moved under the batch's row lock: of two members that end at once, one sees the other's, and only the last one
+enqueues the callbacks. They have frozen task ids, so even if written twice they stay one job.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from celery import current_app
+from celery.canvas import maybe_signature
+
+from ..enqueue import rows
+from ..enqueue.recording import recording
+
+HEADER: Final = "tasks_batch"
+
+_MEMBER: Final = """
+    INSERT INTO tasks_batchmember (batch_id, task_id, is_dead, position, result)
+    SELECT id, %(task_id)s, %(dead)s, %(position)s, CASE WHEN collects THEN %(result)s::jsonb END
+    FROM tasks_batch WHERE id = %(batch)s ON CONFLICT DO NOTHING
+"""
+_COUNT: Final = """
+    UPDATE tasks_batch SET succeeded = succeeded + %s, dead = dead + %s WHERE id = %s
+    RETURNING is_closed, total, succeeded, dead, collects, on_success, on_death, on_complete, parent_id
+"""
+_CLOSE: Final = """
+    UPDATE tasks_batch SET is_closed = true, total = %s WHERE id = %s
+    RETURNING is_closed, total, succeeded, dead, collects, on_success, on_death, on_complete, parent_id
+"""
+_FINISHED: Final = "UPDATE tasks_batch SET finished_at = now() WHERE id = %s AND finished_at IS NULL"
+_RESULTS: Final = "SELECT result FROM tasks_batchmember WHERE batch_id = %s ORDER BY position"
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    is_closed: bool
+    total: int
+    succeeded: int
+    dead: int
+    collects: bool
+    on_success: Any
+    on_death: Any
+    on_complete: Any
+    parent_id: str | None
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_closed and self.succeeded + self.dead >= self.total
+
+
+def member_ended(batch_id: str, task_id: str, *, dead: bool, position: int | None = None, result: Any = None) -> bool:
+    """Count a member, once, in the caller's transaction; enqueue what follows from it. False for no such batch."""
+    with rows.cursor() as cursor:
+        given = {
+            "batch": batch_id,
+            "task_id": task_id,
+            "dead": dead,
+            "position": position,
+            "result": json.dumps(result),
+        }
+        cursor.execute(_MEMBER, given)
+        if not cursor.rowcount:
+            return _exists(cursor, batch_id)
+        cursor.execute(_COUNT, [int(not dead), int(dead), batch_id])
+        counts = _Counts(*cursor.fetchone())
+    if dead and counts.dead == 1:
+        _call(counts.on_death)
+    _finish_if_over(batch_id, counts)
+    return True
+
+
+def batch_close(batch_id: str, total: int) -> None:
+    """No more members: from now on the batch can be over. In the caller's transaction."""
+    with rows.cursor() as cursor:
+        cursor.execute(_CLOSE, [total, batch_id])
+        counts = _Counts(*cursor.fetchone())
+    _finish_if_over(batch_id, counts)
+
+
+def _finish_if_over(batch_id: str, counts: _Counts) -> None:
+    if not counts.is_over:
+        return
+    with rows.cursor() as cursor:
+        cursor.execute(_FINISHED, [batch_id])
+        if not cursor.rowcount:
+            return
+        results = None
+        if counts.collects and not counts.dead:
+            cursor.execute(_RESULTS, [batch_id])
+            results = [_loaded(row[0]) for row in cursor.fetchall()]
+    _call(counts.on_complete)
+    if not counts.dead:
+        _call(counts.on_success, *([results] if counts.collects else []))
+    if counts.parent_id:
+        member_ended(counts.parent_id, f"batch:{batch_id}", dead=bool(counts.dead))
+
+
+def _call(stored: Any, *args: Any) -> None:
+    """Write a stored signature, a task or a list of them, to the outbox."""
+    loaded = _loaded(stored)
+    if not loaded:
+        return
+    with recording() as recorder:
+        for signature in loaded if isinstance(loaded, list) else [loaded]:
+            maybe_signature(signature, app=current_app).apply_async(args)
+    rows.insert(recorder.messages)
+
+
+def _exists(cursor: Any, batch_id: str) -> bool:
+    cursor.execute("SELECT EXISTS (SELECT 1 FROM tasks_batch WHERE id = %s)", [batch_id])
+    return bool(cursor.fetchone()[0])
+
+
+def _loaded(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
