@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .enqueue.models import OutboxMessage
+from .execution.batch_models import Batch, BatchMember
 from .execution.models import LedgerEntry
 
-__all__ = ["LedgerEntry", "OutboxMessage"]
+__all__ = ["Batch", "BatchMember", "LedgerEntry", "OutboxMessage"]

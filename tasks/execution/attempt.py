@@ -28,6 +28,7 @@ from .continuation import continue_after, continue_after_failure, drop_continuat
 from .jobs import job_begin, job_end, job_give_back, job_try_again
 from .ledger import Busy, Claim, Done
 from .ledgers.postgres import PostgresLedger
+from .membership import member_died, member_succeeded
 from .settlement import Settled
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
                 retry = job_try_again(task, wait * conf().retry_time_scale, error)
             else:
                 continue_after_failure(task)
+                member_died(task)
                 job_end(task, "dead", f"{type(error).__name__}: {error}")
         if wait is None:
             raise
@@ -75,8 +77,7 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
 def _plain(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     result = task.run(*args, **kwargs)
     with transaction.atomic(using=rows.alias()):
-        continue_after(task, result)
-        job_end(task, "succeeded")
+        _ended_well(task, result)
     return result
 
 
@@ -91,8 +92,7 @@ def _database(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[
         if isinstance(answer, Claim):
             result = _called(task, key, args, kwargs)
             LEDGER.complete(answer, result, ttl=task.ttl)
-            continue_after(task, result)
-            job_end(task, "succeeded")
+            _ended_well(task, result)
             crashpoints.reach("before_commit", task.name)
     if isinstance(answer, Busy):
         _give_back(task, answer)
@@ -117,8 +117,7 @@ def _external(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[
     crashpoints.reach("before_commit", task.name)
     with transaction.atomic(using=rows.alias()):
         LEDGER.complete(answer, settled.result, ttl=task.ttl)
-        continue_after(task, settled.result)
-        job_end(task, "succeeded")
+        _ended_well(task, settled.result)
     crashpoints.reach("after_commit", task.name)
     return settled.result
 
@@ -134,6 +133,13 @@ def _brought_about(
     except Exception:
         LEDGER.release(claim)
         raise
+
+
+def _ended_well(task: ReliableTask[..., Any], result: Any) -> None:
+    """Write what follows from a job that is done, in the caller's transaction."""
+    member_succeeded(task, result)
+    continue_after(task, result)
+    job_end(task, "succeeded")
 
 
 def _called(task: ReliableTask[..., Any], key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -75,7 +75,7 @@ def member_ended(batch_id: str, task_id: str, *, dead: bool, position: int | Non
         cursor.execute(_COUNT, [int(not dead), int(dead), batch_id])
         counts = _Counts(*cursor.fetchone())
     if dead and counts.dead == 1:
-        _call(counts.on_death)
+        _call(counts.on_death, task_id)
     _finish_if_over(batch_id, counts)
     return True
 

@@ -1,0 +1,51 @@
+"""Telling a batch or a chord that one of its members has ended, in the transaction in which it ends.
+
+A member that is a chain ends with its last link, or with the first link that dies.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from celery.canvas import maybe_signature
+
+from .batches import HEADER, member_ended
+
+if TYPE_CHECKING:
+    from ..base import ReliableTask
+
+
+def member_succeeded(task: ReliableTask[..., Any], result: Any) -> None:
+    """Count the job, if it is the end of a member."""
+    _count(task, dead=False, result=result)
+
+
+def member_died(task: ReliableTask[..., Any]) -> None:
+    """Count the job, or the end of its chain that will never be reached, as dead."""
+    _count(task, dead=True)
+    request: Any = task.request
+    for link in request.chain or []:
+        for member in _flat(maybe_signature(link, app=task.app)):
+            options = member.options
+            if batch_id := (options.get("headers") or {}).get(HEADER):
+                member_ended(batch_id, str(options.get("task_id")), dead=True)
+            if options.get("chord") and options.get("group_id"):
+                member_ended(options["group_id"], str(options.get("task_id")), dead=True)
+
+
+def _count(task: ReliableTask[..., Any], *, dead: bool, result: Any = None) -> None:
+    request: Any = task.request
+    if batch_id := getattr(request, HEADER, None):
+        member_ended(batch_id, str(request.id), dead=dead, result=result)
+    # A chord of somebody's own result backend isn't in the database: then it is left to that backend.
+    if request.chord and member_ended(
+        str(request.group), str(request.id), dead=dead, position=request.group_index, result=result
+    ):
+        request.chord = None
+
+
+def _flat(signature: Any) -> list[Any]:
+    """The links that a member can end with: a chord's end is its body."""
+    if getattr(signature, "subtask_type", None) == "chord":
+        return [signature.body] if signature.body is not None else []
+    return [signature]
