@@ -39,9 +39,9 @@ def enqueue(signature: Signature[Any], **options: Any) -> str:
     Celery. *options* are those of `apply_async`.
     """
     task_id = str(options.pop("task_id", None) or signature.options.get("task_id") or uuid())
-    with recording() as recorder:
-        signature.apply_async(task_id=task_id, **options)
     with transaction.atomic(using=rows.alias(), savepoint=False):
+        with recording() as recorder:
+            signature.apply_async(task_id=task_id, **options)
         rows.insert(recorder.messages)
     return task_id
 

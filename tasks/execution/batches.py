@@ -112,8 +112,9 @@ def _call(stored: Any, *args: Any) -> None:
     if not loaded:
         return
     with recording() as recorder:
-        for signature in loaded if isinstance(loaded, list) else [loaded]:
-            maybe_signature(signature, app=current_app).apply_async(args)
+        for found in loaded if isinstance(loaded, list) else [loaded]:
+            signature: Any = maybe_signature(found, app=current_app)
+            signature.apply_async(args)
     rows.insert(recorder.messages)
 
 

@@ -20,7 +20,7 @@ from .batch_models import Batch
 from .batches import member_ended
 
 
-class ChordBackend(DisabledBackend):  # type: ignore[misc]  # celery's stubs have no such class
+class ChordBackend(DisabledBackend):
     """Keeps no results, and counts chord members."""
 
     def ensure_chords_allowed(self) -> None:

@@ -22,7 +22,7 @@ def wait_for(cond, within=20):
 @pytest.fixture
 def worker(process_environment, tmp_path):
     log = (tmp_path / "worker.log").open("w")
-    p = subprocess.Popen([sys.executable, "-m", "celery", "-A", "project", "worker", "-Q", "default,critical,high,low", "-c", "2", "--include", "tests.e2e.effects.sample_tasks", "--without-gossip", "--without-mingle", "-n", "t@%h"], env=process_environment, stdout=log, stderr=log, start_new_session=True)
+    p = subprocess.Popen([sys.executable, "-m", "celery", "-A", "project", "worker", "-Q", "default,critical,high,low", "-c", "2", "--include", "tests.e2e.effects.sample_tasks,tests.e2e.effects.sample_chords", "--without-gossip", "--without-mingle", "-n", "t@%h"], env=process_environment, stdout=log, stderr=log, start_new_session=True)
     yield p
     os.killpg(p.pid, signal.SIGKILL); p.wait()
     print((tmp_path / "worker.log").read_text()[-6000:])
