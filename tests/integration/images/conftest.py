@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
-from kombu.transport.virtual import Message
+from kombu.message import Message
 from pytest_django import Settings
 
 from apps.images.models import Image

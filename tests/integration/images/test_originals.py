@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
+from apps.images import fetching
 from apps.images.errors import FetchFailed, FetchRefused, InvalidImage
 from apps.images.models import Image
 from apps.images.services import originals
@@ -53,7 +54,7 @@ def test_of_two_deliveries_at_once_one_original_is_kept(
 ) -> None:
     """A server may answer differently each time; the row, and storage, must agree on one answer."""
     image = by_url(owner, server.url("/rocket.jpg"))
-    fetch = originals.fetch
+    fetch = fetching.fetch
 
     def overtaken(*args: object, **kwargs: object) -> bytes:
         """While this delivery is fetching, another one gets something else and is done first."""
