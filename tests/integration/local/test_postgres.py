@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -91,6 +92,7 @@ def test_a_server_that_was_left_running_on_the_same_data_is_ended_first(postgres
     remember(postgres)
     forgotten = family(postgres.child.pid)
     successor = Postgres(directory=postgres.directory, port=FreePorts().pick("postgres"))
+    threading.Thread(target=postgres.child.ended, kwargs={"within": timedelta(minutes=1)}).start()  # as init would
     with successor:
         assert wait_until(lambda: not still_running(forgotten), within=timedelta(seconds=10))
         assert remembers(successor)
