@@ -58,3 +58,12 @@ SYNC_RESUME_WITHIN: Final = timedelta(minutes=15)
 # However long the supplier asks us to stay away, look again after this.
 SUPPLIER_MOST_WAIT: Final = timedelta(hours=1)
 SYNC_RUN_KEPT_FOR: Final = timedelta(days=14)
+
+# One build of a report, and how long one that was asked for may be silent before it may be asked for again.
+REPORT_TIME_LIMIT: Final = timedelta(minutes=10)
+REPORT_STALLED_AFTER: Final = timedelta(minutes=12)
+# The daily build makes up for days that it missed, this far back.
+REPORT_MAKE_UP_DAYS: Final = 7
+REPORT_KEPT_FOR: Final = timedelta(days=400)
+# A file that no report names is left over from a build that died, once it is older than any build can be.
+REPORT_ORPHAN_AFTER: Final = timedelta(days=1)

@@ -16,6 +16,7 @@ urlpatterns = [
     path("orders/", include("apps.orders.urls")),
     path("notifications/", include("apps.notifications.urls")),
     path("images/", include("apps.images.urls")),
+    path("reports/", include("apps.reports.urls")),
     path("supplier/", include("apps.integrations.urls")),
     path("ops/", include("apps.ops.urls")),
     path("health/", include("apps.ops.health_urls")),

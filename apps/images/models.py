@@ -34,7 +34,7 @@ class Image(models.Model):
     # Names in storage begin with it: unlike the id, nobody can guess it.
     key = models.UUIDField(default=uuid4, unique=True, editable=False)
     title = models.CharField(max_length=200)
-    source_url = models.URLField(max_length=2000, blank=True)
+    source_url = models.CharField(max_length=2000, blank=True)
     state = models.CharField(max_length=10, choices=State, default=State.RECEIVED)
     error = models.CharField(max_length=500, blank=True)
     original_name = models.CharField(max_length=200, blank=True)

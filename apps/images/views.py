@@ -24,8 +24,8 @@ PER_PAGE = 24
 @require_http_methods(["GET", "POST"])
 def image_index(request: HttpRequest) -> HttpResponse:
     """The images the viewer may see, and the form for one more."""
-    form = ImageForm(request.POST or None, request.FILES or None)
-    if request.method == "POST" and form.is_valid() and (image := _received(request, form)):
+    form = ImageForm(request.POST, request.FILES) if request.method == "POST" else ImageForm()
+    if form.is_valid() and (image := _received(request, form)):
         return redirect("images:detail", image.pk)
     page = Paginator(image_list(viewer=request.user), PER_PAGE).get_page(request.GET.get("page"))
     limits = {"max_bytes": IMAGE_MAX_BYTES, "max_pixels": IMAGE_MAX_PIXELS}

@@ -84,6 +84,16 @@ def endless(server: WebServer, *, chunk: bytes, pause: float = 0, head: bytes | 
     return answer
 
 
+def late(server: WebServer, answer: Answer, *, seconds: float) -> Answer:
+    """*answer* after a while."""
+
+    def wait(connection: socket.socket) -> None:
+        server.closing.wait(seconds)
+        answer(connection)
+
+    return wait
+
+
 @contextmanager
 def web_server(tls: ssl.SSLContext | None = None) -> Iterator[WebServer]:
     """A server for the time of the block."""

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('title', models.CharField(max_length=200)),
-                ('source_url', models.URLField(blank=True, max_length=2000)),
+                ('source_url', models.CharField(blank=True, max_length=2000)),
                 ('state', models.CharField(choices=[('received', 'Received'), ('fetching', 'Fetching'), ('validated', 'Validated'), ('rendering', 'Rendering'), ('published', 'Published'), ('failed', 'Failed')], default='received', max_length=10)),
                 ('error', models.CharField(blank=True, max_length=500)),
                 ('original_name', models.CharField(blank=True, max_length=200)),

@@ -55,7 +55,6 @@ def _serve(server: SandboxServer) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     signal.sigwait(signals)
-    server.stopping.set()
     server.shutdown()
     server.server_close()
     server.books.close()
@@ -64,4 +63,4 @@ def _serve(server: SandboxServer) -> None:
 if __name__ == "__main__":
     status = main()
     sys.stdout.flush()
-    os._exit(status)  # threads of open connections are not waited for, and can't be ended otherwise
+    os._exit(status)  # the threads of open and hanging connections are not waited for

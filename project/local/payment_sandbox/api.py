@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
@@ -60,12 +59,11 @@ def authorize(header: str | None) -> None:
 class Api:
     """Answers requests out of the books."""
 
-    def __init__(self, books: Books, stopping: threading.Event) -> None:
+    def __init__(self, books: Books) -> None:
         self._books = books
-        self._stopping = stopping
 
     def answer(self, request: Request, during: Fault | None) -> Answer:
-        """Carry *request* out, or refuse it. Raises ConnectionCut, and OSError when the books can't be written."""
+        """Carry *request* out, or refuse it. Raises OSError when the books can't be written."""
         try:
             if request.method == "POST":
                 return self._carry_out(request, during)
@@ -75,7 +73,7 @@ class Api:
 
     def _read(self, request: Request, during: Fault | None) -> Answer:
         if during is not None:
-            during.delay(self._stopping)
+            during.delay()
         if request.method == "GET" and request.path == "/v1/payment_intents":
             return Answer(200, payment_list(self._books, request.form), request.id)
         collection, _, object_id = request.path.rpartition("/")
@@ -109,7 +107,7 @@ class Api:
     def _held_up(self, during: Fault | None) -> Outcome | None:
         try:
             if during is not None:
-                during.delay(self._stopping)
+                during.delay()
         except ApiError as error:
             return Outcome(error.status, error.body)
         return None

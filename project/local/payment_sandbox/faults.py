@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import asdict, dataclass
 from typing import Any, Final, NoReturn
 
@@ -62,20 +63,19 @@ class Fault:
         if not isinstance(self.idempotency_key, str | None):
             raise invalid_request("A fault's idempotency_key is a string, or null for any.", param="idempotency_key")
 
-    def strike(self, stopping: threading.Event) -> NoReturn:
-        """Instead of an answer: raise ApiError or ConnectionCut. A hang ends early when the sandbox stops."""
+    def strike(self) -> NoReturn:
+        """Instead of an answer: raise ApiError or ConnectionCut."""
         if self.fault == "status":
             raise failure(self.status)
         if self.fault == "hang":
-            stopping.wait(self.seconds)
+            time.sleep(self.seconds)
         raise ConnectionCut
 
-    def delay(self, stopping: threading.Event) -> None:
-        """While a request is carried out: hold it up, or raise ApiError to fail it. ConnectionCut when stopping."""
+    def delay(self) -> None:
+        """While a request is carried out: hold it up, or raise ApiError to fail it."""
         if self.fault == "status":
             raise failure(self.status)
-        if stopping.wait(self.seconds):
-            raise ConnectionCut
+        time.sleep(self.seconds)
 
 
 class Faults:

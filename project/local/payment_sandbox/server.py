@@ -6,7 +6,6 @@ import json
 import secrets
 import socketserver
 import sys
-import threading
 import traceback
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,8 +34,7 @@ class SandboxServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], books: Books) -> None:
         self.books = books
         self.faults = Faults()
-        self.stopping = threading.Event()
-        self.api = Api(books, self.stopping)
+        self.api = Api(books)
         super().__init__(address, Handler)
 
     def server_bind(self) -> None:
@@ -91,11 +89,11 @@ class Handler(BaseHTTPRequestHandler):
     def _api_answer(self, request: Request) -> Answer:
         fault = self.server.faults.take(request.key)
         if fault is not None and fault.when == "before":
-            fault.strike(self.server.stopping)
+            fault.strike()
         during = fault if fault is not None and fault.when == "during" else None
         answer = self.server.api.answer(request, during)
         if fault is not None and fault.when == "after":
-            fault.strike(self.server.stopping)
+            fault.strike()
         return answer
 
     def _encoded_form(self, body: bytes) -> str:

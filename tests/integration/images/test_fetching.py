@@ -17,7 +17,7 @@ from apps.images.connections import Resolver, resolve
 from apps.images.errors import FetchFailed, FetchRefused, FetchRejected, FetchTooLarge
 from apps.images.fetching import FetchLimits, fetch
 from tests.servers.certificates import Certificates
-from tests.servers.web import WebServer, body, endless, redirect, web_server
+from tests.servers.web import WebServer, body, endless, late, redirect, web_server
 
 LOOPBACK = AddressPolicy.allowing(["127.0.0.0/8"])
 LIMITS = FetchLimits(max_bytes=100_000, max_time=timedelta(seconds=10))
@@ -208,8 +208,7 @@ def test_a_slow_drip_ends_at_the_deadline(server: WebServer, head: bytes) -> Non
 def test_redirects_share_one_deadline(server: WebServer) -> None:
     """Six slow hops must not take six times as long."""
     for hop in range(5):
-        slow = redirect(f"/{hop + 1}")
-        server.answers[f"/{hop}"] = lambda c, slow=slow: (server.closing.wait(0.2), slow(c))  # type: ignore[misc]
+        server.answers[f"/{hop}"] = late(server, redirect(f"/{hop + 1}"), seconds=0.2)
     server.answers["/5"] = body(b"late")
     limits = FetchLimits(max_bytes=100_000, max_time=timedelta(milliseconds=500))
     with pytest.raises(FetchFailed):

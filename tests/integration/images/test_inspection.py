@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -110,7 +111,5 @@ def test_damaged_bytes_are_accepted_or_refused_and_nothing_else(kind: str, data:
     content = bytearray(encoded(quarters(60, 40), kind))
     for _ in range(data.draw(st.integers(1, 8))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    try:
+    with suppress(InvalidImage):
         inspect(bytes(content), max_pixels=1_000_000)
-    except InvalidImage:
-        pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from project.local.ports import HOST
 from project.local.waiting import wait_until
 from tests.servers.payment_sandbox import PaymentSandbox
 
@@ -98,11 +100,12 @@ def test_a_port_that_is_taken_is_said(payment_sandbox: PaymentSandbox, tmp_path:
     assert "Traceback" not in said
 
 
-def test_a_hanging_request_does_not_keep_it_from_stopping(payment_sandbox: PaymentSandbox) -> None:
+def test_open_and_hanging_connections_do_not_keep_it_from_stopping(payment_sandbox: PaymentSandbox) -> None:
     """Ctrl-C on `./run up` must end everything at once."""
     payment_sandbox.fault_arm("hang", seconds=500, when="before", idempotency_key="order-1")
     payment_sandbox.fault_arm("hang", seconds=500, when="during", idempotency_key="order-2")
-    with ThreadPoolExecutor() as pool:
+    idle = socket.create_connection((HOST, payment_sandbox.port))
+    with idle, ThreadPoolExecutor() as pool:
         hanging = [pool.submit(pay, payment_sandbox, key) for key in ("order-1", "order-2")]
         assert wait_until(lambda: not payment_sandbox.faults(), within=timedelta(seconds=5))
         assert payment_sandbox.stop() == 0

@@ -1,0 +1,1 @@
+"""The chores that keep the system well."""

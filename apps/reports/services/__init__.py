@@ -1,0 +1,1 @@
+"""What is done to reports: asking for one, building it, keeping its files."""
