@@ -6,7 +6,7 @@ TASKS = {
     "LEDGER_WAIT": timedelta(seconds=5),  # a delivery waits so long for another on its key, then is given back
     "LEASE_TIME_SCALE": 1.0,     # every lease on an idempotency key times this; below 1 in tests
     "OUTBOX_UNFINISHED_AFTER": timedelta(minutes=30),  # sent so long ago and not finished: sent again
-    "CRASH_AT": "",              # see `execution.crashpoints`; only for tests
+    "CRASH_AT": "",              # see `crashpoints`; only for tests
     "HEARTBEAT_FILE": "",        # touched by a worker or beat that is well; see `operation.heartbeat`
 }
 """

@@ -23,6 +23,7 @@ from django.db import transaction
 from kombu import Producer
 from kombu.exceptions import BatchPublishError, OperationalError  # type: ignore[attr-defined]
 
+from .. import crashpoints
 from ..signals import message_unsendable
 from . import rows
 
@@ -106,6 +107,7 @@ class Relay:
             if not messages:
                 return done
             done.refused = self._hand_over(messages)
+            crashpoints.reach("after_send", "relay")
             aside = {row for row, _, _ in done.refused}
             for row, _, problem in done.refused:
                 cursor.execute(_SET_ASIDE, [problem, row])

@@ -19,11 +19,11 @@ from celery.exceptions import Ignore, Reject, Retry, SoftTimeLimitExceeded
 from django.db import transaction
 from django.utils import timezone
 
+from .. import crashpoints
 from ..conf import conf
 from ..enqueue import rows
 from ..errors import OutcomeUnknown, Permanent, Transient
 from ..keys import fingerprint, key_for
-from . import crashpoints
 from .continuation import continue_after, continue_after_failure, drop_continuation
 from .jobs import job_begin, job_end, job_give_back, job_try_again
 from .ledger import Busy, Claim, Done

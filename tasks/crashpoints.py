@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 
-from ..conf import conf
+from .conf import conf
 
 
 def reach(point: str, task: str | None) -> None:
