@@ -60,6 +60,9 @@ class Environment:
     stripe_timeout: timedelta
     supplier_api_url: str
     retry_time_scale: float
+    lease_time_scale: float
+    outbox_unfinished_after: timedelta
+    crash_at: str
     heartbeat_file: str
     flower_url: str
     staff_password: str
@@ -94,6 +97,9 @@ class Environment:
             stripe_timeout=timedelta(seconds=env.number("STRIPE_TIMEOUT", "10")),
             supplier_api_url=env.text("SUPPLIER_API_URL", ""),
             retry_time_scale=env.number("RETRY_TIME_SCALE", "1"),
+            lease_time_scale=env.number("LEASE_TIME_SCALE", "1"),
+            outbox_unfinished_after=timedelta(seconds=env.number("OUTBOX_UNFINISHED_AFTER", "1800")),
+            crash_at=env.text("CRASH_AT", ""),
             heartbeat_file=env.text("HEARTBEAT_FILE", ""),
             flower_url=env.text("FLOWER_URL", ""),
             staff_password=env.text("STAFF_PASSWORD", ""),

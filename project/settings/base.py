@@ -156,8 +156,10 @@ FLOWER_URL = ENVIRONMENT.flower_url
 STAFF_PASSWORD = ENVIRONMENT.staff_password
 IMAGE_FETCH_ALLOWED_NETWORKS = ENVIRONMENT.image_fetch_allowed_networks
 
-TASKS = {
+TASKS: dict[str, Any] = {
     "RETRY_TIME_SCALE": ENVIRONMENT.retry_time_scale,
+    "LEASE_TIME_SCALE": ENVIRONMENT.lease_time_scale,
+    "OUTBOX_UNFINISHED_AFTER": ENVIRONMENT.outbox_unfinished_after,
     "PAYLOAD_MAX_BYTES": limits.PAYLOAD_MAX_BYTES,
     "HEARTBEAT_FILE": ENVIRONMENT.heartbeat_file,
 }
