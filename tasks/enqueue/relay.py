@@ -149,7 +149,9 @@ class Relay:
 
     def _away(self) -> tuple[type[BaseException], ...]:
         connection = self._connection or self.app.connection_for_write()
-        return (OSError, OperationalError, BatchPublishError, *connection.connection_errors)
+        # kombu counts KeyError among them, for a poller of its own; here it is a fault of one message.
+        lost = [kind for kind in connection.connection_errors if kind is not KeyError]
+        return (OSError, OperationalError, BatchPublishError, *lost)
 
     def _connected(self) -> Any:
         if self._connection is None:
