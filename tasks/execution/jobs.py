@@ -25,8 +25,14 @@ _BEGIN: Final = """
     )
     SELECT EXISTS (SELECT 1 FROM begun), EXISTS (SELECT 1 FROM tasks_outbox WHERE task_id = %(id)s)
 """
+# A late copy of an earlier attempt may find that the job can be done, but not that it can't.
 _END: Final = """
-    UPDATE tasks_outbox SET state = %s, finished_at = now(), problem = %s WHERE task_id = %s AND finished_at IS NULL
+    WITH ended AS (
+        UPDATE tasks_outbox SET state = %(state)s, finished_at = now(), problem = %(problem)s
+        WHERE task_id = %(id)s AND finished_at IS NULL AND (%(state)s = 'succeeded' OR retries <= %(retries)s)
+        RETURNING 1
+    )
+    SELECT EXISTS (SELECT 1 FROM ended), EXISTS (SELECT 1 FROM tasks_outbox WHERE task_id = %(id)s)
 """
 
 
@@ -38,12 +44,20 @@ def job_begin(task_id: str, retries: int) -> bool:
     return bool(begun or not known)
 
 
-def job_end(task: ReliableTask[..., Any], state: str, problem: str = "") -> None:
-    """Mark the job ended, in the caller's transaction, and tell whoever waits for its end."""
+def job_end(task: ReliableTask[..., Any], state: str, problem: str = "") -> bool:
+    """Mark the job ended, in the caller's transaction, and tell whoever waits for its end.
+
+    False, and nothing is done, when it has ended already or, for a failure, a later attempt has taken its place.
+    """
     task_id = str(task.request.id)
     with rows.cursor() as cursor:
-        cursor.execute(_END, [state, problem[:500], task_id])
+        given = {"id": task_id, "state": state, "problem": problem[:500], "retries": task.request.retries}
+        cursor.execute(_END, given)
+        ended, known = cursor.fetchone()
+    if known and not ended:
+        return False
     job_finished.send(sender=type(task), task_id=task_id, name=str(task.name), state=state, problem=problem)
+    return True
 
 
 def job_try_again(task: ReliableTask[..., Any], wait: timedelta, error: Exception) -> Retry:
