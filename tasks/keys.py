@@ -43,6 +43,15 @@ def key_for(template: KeyTemplate, arguments: Mapping[str, Any]) -> str:
     return key
 
 
+def without_defaults(arguments: Mapping[str, Any], signature: inspect.Signature) -> dict[str, Any]:
+    """*arguments* but for those that say what their parameter's default says.
+
+    So a parameter with a default can be added without turning the messages under way into calls of another kind.
+    """
+    defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
+    return {name: value for name, value in arguments.items() if value != defaults[name]}
+
+
 def fingerprint(name: str, arguments: Mapping[str, Any]) -> str:
     """The same for the same task and arguments, whatever their order; 64 hexadecimal digits."""
     text = json.dumps([name, arguments], sort_keys=True, default=str, separators=(",", ":"))
