@@ -40,9 +40,9 @@ def effect_attributes(
     for name in ("ttl", "lease"):
         if name in given and not (isinstance(given[name], timedelta) and given[name] > timedelta(0)):
             raise InvalidDeclaration(task, f"{name} must be a timedelta above zero, not {given[name]!r}")
-    if effect == "external":
-        # Past the hard limit nobody can be at it any more.
-        given.setdefault("lease", time_limit + LEASE_MARGIN)
+    if effect == "external" and given.setdefault("lease", time_limit + LEASE_MARGIN) < time_limit:
+        # Past the hard limit nobody can be at it any more; before it somebody may.
+        raise InvalidDeclaration(task, f"lease must not be below time_limit ({time_limit}): a slow worker is not dead")
     return {
         # A plain function as a class attribute would be taken for a method.
         name: staticmethod(value) if inspect.isfunction(value) else value
