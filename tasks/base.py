@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cas
 from celery.contrib.django.task import DjangoTask
 
 from .conf import conf
-from .enqueue.outbox import enqueue, enqueue_many
+from .enqueue.bulk import enqueue_many
+from .enqueue.outbox import enqueue
 from .enqueue.payloads import check_payload
 from .enqueue.recording import current_recorder
-from .execution.attempt import attempt, current_key
+from .execution.attempt import attempt
+from .execution.effects import current_key
 from .execution.settlement import Settled
 from .failure.backoff import RetryPolicy
 from .keys import KeyTemplate

@@ -116,6 +116,17 @@ class ClaimLost(Transient, IdempotencyError):
         return f"the claim {self.token} on idempotency key {self.key!r} is no longer valid"
 
 
+class ResultRefused(Permanent, IdempotencyError):
+    """The result can't be stored under its key, so a second delivery could not be given it."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(key, problem)
+        self.key, self.problem = key, problem
+
+    def __str__(self) -> str:
+        return f"the result under {self.key!r} can't be stored as JSON ({self.problem}): return plain data"
+
+
 class OutcomeUnknown(Permanent, IdempotencyError):
     """An earlier attempt vanished between the call and its record, and nobody can say whether it took effect."""
 
@@ -125,3 +136,17 @@ class OutcomeUnknown(Permanent, IdempotencyError):
 
     def __str__(self) -> str:
         return f"it is unknown whether the effect under {self.key!r} has happened: settle it by hand, then redrive"
+
+
+class InvalidSettlement(Permanent, TypeError):
+    """A task's `reconcile` hook answered with something that is neither `Settled` nor None."""
+
+    def __init__(self, task: str, answer: str) -> None:
+        super().__init__(task, answer)
+        self.task, self.answer = task, answer
+
+    def __str__(self) -> str:
+        return (
+            f"{self.task}: reconcile answered {self.answer}; it must answer Settled(result) when the effect has "
+            "happened, None when it hasn't, or raise when it can't be told"
+        )

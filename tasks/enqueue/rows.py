@@ -49,33 +49,46 @@ def cursor() -> Any:  # Django's stub of it knows no timedeltas and no COPY
     return connections[alias()].cursor()
 
 
+def answers() -> bool:
+    """Whether this process's connection to the outbox's database works. One that doesn't is closed."""
+    connection = connections[alias()]
+    if connection.connection is not None and connection.is_usable():
+        return True
+    connection.close()
+    return False
+
+
 def insert(messages: Sequence[OutboxMessage]) -> None:
     """Write new jobs. One whose task id is there already is left as it is: the same job, enqueued twice."""
     with cursor() as execute:
         for message in messages:
-            execute.execute(_INSERT, _values(message))
+            execute.execute(_INSERT, values(message))
 
 
 def insert_again(message: OutboxMessage) -> None:
     """Write a job's next attempt: the row of its task id, or a new one for a job that had none."""
     with cursor() as execute:
-        execute.execute(_AGAIN, _values(message))
+        execute.execute(_AGAIN, values(message))
 
 
-def copy(messages: Iterable[OutboxMessage]) -> int:
-    """Write many new jobs by COPY; return how many. Their task ids must be new."""
+def copy(jobs: Iterable[Sequence[Any]]) -> int:
+    """Write many new jobs, each the values of COLUMNS, by COPY; return how many. Their task ids must be new."""
     written = 0
     with cursor() as execute:
-        with execute.copy(f"COPY tasks_outbox ({_NAMES}) FROM STDIN") as rows:
-            for message in messages:
-                rows.write_row(_values(message))
+        with execute.copy(f"COPY tasks_outbox ({_NAMES}) FROM STDIN") as stream:
+            for job in jobs:
+                stream.write_row(job)
                 written += 1
         execute.execute(f"SELECT pg_notify('{CHANNEL}', '')")
     return written
 
 
-def _values(message: OutboxMessage) -> list[Any]:
-    values = [getattr(message, name) for name in COLUMNS]
-    values[8], values[9] = json.dumps(message.headers), json.dumps(message.properties)
-    values[2] = str(message.state)
-    return values
+def values(message: OutboxMessage) -> list[Any]:
+    """The values of COLUMNS, as the statements here take them."""
+    found = [getattr(message, name) for name in COLUMNS]
+    for place, name in enumerate(COLUMNS):
+        if name in ("headers", "properties"):
+            found[place] = json.dumps(found[place])
+        elif name == "state":
+            found[place] = str(found[place])
+    return found

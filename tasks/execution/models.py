@@ -11,6 +11,8 @@ class LedgerEntry(models.Model):
 
     token: grows with every claim; whoever holds a smaller one may no longer commit.
     owner: the task id (or other name) of who claimed last.
+    lease_until: only while claimed. Past it, the outcome is unknown.
+    result: JSON text, see `ledgers/results.py`. expires_at: as good as absent from then on.
     """
 
     class State(models.TextChoices):
@@ -24,7 +26,7 @@ class LedgerEntry(models.Model):
     token = models.BigIntegerField(default=1)
     owner = models.CharField(max_length=255)
     lease_until = models.DateTimeField(null=True, blank=True)
-    result = models.JSONField(null=True, blank=True)
+    result = models.TextField(null=True, blank=True)  # noqa: DJ001 -- no result yet is not an empty one
     created_at = models.DateTimeField(default=timezone.now)
     done_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField()

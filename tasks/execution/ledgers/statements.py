@@ -1,0 +1,50 @@
+"""The PostgreSQL ledger's statements. `clock_timestamp()` is the time now; `now()`, when the transaction began."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# How long the transaction waits for a lock from here on; answers with how long it did before.
+WAIT: Final = "SELECT current_setting('lock_timeout'), set_config('lock_timeout', %s, true)"
+
+# A key whose time is over, or that a clean failure gave back, is as good as absent. The row is locked either way.
+TAKE: Final = """
+    INSERT INTO tasks_ledger (key, fingerprint, state, token, owner, lease_until, created_at, expires_at)
+    VALUES (
+        %(key)s, %(fingerprint)s, 'claimed', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, %(owner)s,
+        clock_timestamp() + %(lease)s, clock_timestamp(), clock_timestamp() + %(lease)s + %(ttl)s
+    )
+    ON CONFLICT (key) DO UPDATE SET
+        fingerprint = excluded.fingerprint, state = 'claimed', token = greatest(tasks_ledger.token + 1, excluded.token),
+        owner = excluded.owner, lease_until = clock_timestamp() + %(lease)s, result = NULL, done_at = NULL,
+        created_at = excluded.created_at, expires_at = clock_timestamp() + %(lease)s + %(ttl)s
+    WHERE tasks_ledger.state = 'free' OR tasks_ledger.expires_at <= clock_timestamp()
+    RETURNING token
+"""
+LOOK: Final = """
+    SELECT fingerprint, state, owner, lease_until - clock_timestamp(), result FROM tasks_ledger WHERE key = %s
+"""
+TAKE_OVER: Final = """
+    UPDATE tasks_ledger SET
+        token = greatest(token + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint), owner = %(owner)s,
+        lease_until = clock_timestamp() + %(lease)s, expires_at = clock_timestamp() + %(lease)s + %(ttl)s
+    WHERE key = %(key)s RETURNING token
+"""
+COMPLETE: Final = """
+    UPDATE tasks_ledger SET
+        state = 'done', result = %s, done_at = clock_timestamp(), lease_until = NULL,
+        expires_at = clock_timestamp() + %s
+    WHERE key = %s AND token = %s AND state = 'claimed'
+"""
+RELEASE: Final = """
+    UPDATE tasks_ledger SET state = 'free', lease_until = NULL WHERE key = %s AND token = %s AND state = 'claimed'
+"""
+ABANDON: Final = """
+    UPDATE tasks_ledger SET lease_until = clock_timestamp() WHERE key = %s AND token = %s AND state = 'claimed'
+"""
+# A claim's time is over only after its lease. `now()` stands still, so that the index can be asked for it.
+PRUNE: Final = """
+    DELETE FROM tasks_ledger WHERE key IN (
+        SELECT key FROM tasks_ledger WHERE expires_at <= now() ORDER BY expires_at LIMIT %s FOR UPDATE SKIP LOCKED
+    )
+"""
