@@ -19,6 +19,10 @@ CELERY_BROKER_URL = _ENVIRONMENT.broker_url
 CELERY_TIMEZONE = _ENVIRONMENT.time_zone
 CELERY_ENABLE_UTC = True
 
+# Celery closes the database connection around every job; here a child keeps it. One that has died is noticed by the
+# job's first statement, and made anew (`tasks.execution.attempt`).
+CELERY_DB_REUSE_MAX = 10_000
+
 # A job is acknowledged when it is done. A child killed under it sends it back to the queue.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

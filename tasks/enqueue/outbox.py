@@ -6,9 +6,7 @@ and its own commit; the effect ledger makes that harmless.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from celery import current_app, uuid
 from celery.canvas import Signature
@@ -17,8 +15,6 @@ from django.db import transaction
 from ..errors import UnknownTask
 from . import rows
 from .recording import recording
-
-CHUNK: Final = 2_000
 
 
 def publish(name: str, /, **kwargs: Any) -> str:
@@ -44,23 +40,6 @@ def enqueue(signature: Signature[Any], **options: Any) -> str:
             signature.apply_async(task_id=task_id, **options)
         rows.insert(recorder.messages)
     return task_id
-
-
-def enqueue_many(name: str, calls: Iterable[Mapping[str, Any]], **options: Any) -> int:
-    """Enqueue the task *name* once for each of *calls*, its keyword arguments; return how many.
-
-    Written in chunks by COPY, each in the caller's transaction or, outside one, in a transaction of its own.
-    """
-    task = registered(name)
-    remaining = iter(calls)
-    written = 0
-    while chunk := list(islice(remaining, CHUNK)):
-        with recording() as recorder:
-            for kwargs in chunk:
-                task.apply_async(kwargs=dict(kwargs), **options)
-        with transaction.atomic(using=rows.alias(), savepoint=False):
-            written += rows.copy(recorder.messages)
-    return written
 
 
 def registered(name: str) -> Any:

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from tasks import PayloadRefused, RetryPolicy, UnknownTask, task
 from tasks.enqueue.models import OutboxMessage
-from tasks.enqueue.outbox import enqueue, enqueue_many, publish
+from tasks.enqueue.bulk import enqueue_many
+from tasks.enqueue.outbox import enqueue, publish
 from tasks.enqueue.status import JobStatus, status
 from tasks.errors import InvalidDeclaration
 
@@ -88,9 +89,9 @@ def test_a_chain_is_one_row_that_carries_the_rest_with_frozen_ids() -> None:
 
 def test_many_are_written_in_chunks_and_counted() -> None:
     """More than a chunk, to see the seam."""
-    assert enqueue_many("outbox_test.take_note", ({"number": number} for number in range(4_500))) == 4_500
-    assert OutboxMessage.objects.filter(state="queued").count() == 4_500
-    assert OutboxMessage.objects.values("task_id").distinct().count() == 4_500
+    assert enqueue_many("outbox_test.take_note", ({"number": number} for number in range(5_500))) == 5_500
+    assert OutboxMessage.objects.filter(state="queued").count() == 5_500
+    assert OutboxMessage.objects.values("task_id").distinct().count() == 5_500
 
 
 def test_many_in_a_transaction_are_rolled_back_with_it() -> None:

@@ -21,7 +21,7 @@ from project.local.valkey import BrokerValkey
 from project.local.waiting import wait_until
 from tasks import task
 from tasks.enqueue.models import OutboxMessage
-from tasks.enqueue.outbox import enqueue_many
+from tasks.enqueue.bulk import enqueue_many
 from tasks.enqueue.reconciler import finished_prune, unfinished_send_again
 from tasks.enqueue.relay import Relay
 from tasks.enqueue.status import JobStatus, status
