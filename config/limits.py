@@ -67,3 +67,6 @@ REPORT_MAKE_UP_DAYS: Final = 7
 REPORT_KEPT_FOR: Final = timedelta(days=400)
 # A file that no report names is left over from a build that died, once it is older than any build can be.
 REPORT_ORPHAN_AFTER: Final = timedelta(days=1)
+
+# How long the payment provider is sure to know an idempotency key (it says 24 hours); after that it is asked first.
+PAYMENT_KEY_KEPT: Final = timedelta(hours=23)

@@ -14,29 +14,44 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .base import ReliableTask
     from .decorators import task
-    from .enqueue.after_commit import publish
-    from .errors import PayloadRefused, Permanent, Transient, UnknownTask
+    from .enqueue.outbox import publish
+    from .enqueue.status import JobStatus, status
+    from .errors import KeyConflict, KeyInProgress, PayloadRefused, Permanent, Transient, UnknownTask
+    from .execution.batch import Batch
+    from .execution.settlement import Settled
     from .failure.backoff import RetryPolicy
 
 __all__ = [
+    "Batch",
+    "JobStatus",
+    "KeyConflict",
+    "KeyInProgress",
     "PayloadRefused",
     "Permanent",
     "ReliableTask",
     "RetryPolicy",
+    "Settled",
     "Transient",
     "UnknownTask",
     "publish",
+    "status",
     "task",
 ]
 
 _HOMES = {
+    "Batch": ".execution.batch",
+    "JobStatus": ".enqueue.status",
+    "KeyConflict": ".errors",
+    "KeyInProgress": ".errors",
     "PayloadRefused": ".errors",
     "Permanent": ".errors",
     "ReliableTask": ".base",
     "RetryPolicy": ".failure.backoff",
+    "Settled": ".execution.settlement",
     "Transient": ".errors",
     "UnknownTask": ".errors",
-    "publish": ".enqueue.after_commit",
+    "publish": ".enqueue.outbox",
+    "status": ".enqueue.status",
     "task": ".decorators",
 }
 

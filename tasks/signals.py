@@ -10,6 +10,10 @@ from django.dispatch import Signal
 # A message that the broker refuses was set aside: `task_id`, `problem`.
 message_unsendable = Signal()
 
+# An attempt failed: `task` (running), `error`, `again` (whether it is tried once more). Sent inside the transaction
+# that writes the next attempt, or the end.
+attempt_failed = Signal()
+
 # A job ended for good: `task_id`, `name`, `state` ("succeeded", "dead" or "cancelled"), `problem`.
 # Sent inside the transaction in which it ended.
 job_finished = Signal()

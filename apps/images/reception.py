@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.files.base import File
 from django.db import transaction
 
-from tasks.enqueue.after_commit import enqueue
+from tasks.enqueue.outbox import enqueue
 
 from .models import Image
 from .pipelines import publication

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.db import InterfaceError, OperationalError
 
 from tasks import Permanent, ReliableTask, Transient, task
-from tasks.enqueue.after_commit import publish
+from tasks.enqueue.outbox import publish
 
 from .services import originals, publishing, rendering
 
@@ -72,7 +72,14 @@ def store_renditions(image_id: int) -> None:
     publishing.renditions_store(image_id=image_id)
 
 
-@task("images.publish_image", time_limit=timedelta(seconds=30), base=ImageTask, retry_on=PASSING)
+@task(
+    "images.publish_image",
+    time_limit=timedelta(seconds=30),
+    base=ImageTask,
+    retry_on=PASSING,
+    effect="database",
+    once="images:{image_id}:publish",
+)
 def publish_image(image_id: int) -> None:
     """Show the image."""
     publishing.image_publish(image_id=image_id)

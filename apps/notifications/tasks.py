@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db import OperationalError
 
 from tasks import RetryPolicy, task
-from tasks.enqueue.after_commit import enqueue
+from tasks.enqueue.outbox import enqueue
 
 from .selectors import reminders_to_publish
 from .services import newsletters, reminding, welcoming

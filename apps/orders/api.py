@@ -15,7 +15,7 @@ from ninja import Router, Schema, Status
 from ninja.pagination import PageNumberPagination, paginate
 from pydantic import AfterValidator, Field, StringConstraints
 
-from tasks.enqueue.after_commit import enqueue
+from tasks.enqueue.outbox import enqueue
 
 from .errors import AmountOutOfRange, UnknownProduct
 from .models import Order, Product

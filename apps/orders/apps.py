@@ -11,3 +11,6 @@ class OrdersConfig(AppConfig):
     name = "apps.orders"
     label = "orders"
     verbose_name = "Orders"
+
+    def ready(self) -> None:
+        from . import receivers  # noqa: F401 -- connects them

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from tasks.enqueue.after_commit import enqueue
+from tasks.enqueue.outbox import enqueue
 
 from .errors import AmountOutOfRange
 from .forms import OrderForm

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import smtplib
 from collections.abc import Callable
+from pathlib import Path
 
 from project.local.ports import HOST
 
@@ -40,3 +41,8 @@ def smtp_probe(port: int) -> Probe:
             return False
 
     return answers
+
+
+def log_probe(log: Path, words: str) -> Probe:
+    """Whether a process has written *words* into its log."""
+    return lambda: log.exists() and words in log.read_text(errors="replace")

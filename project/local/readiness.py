@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from config.queues import WORKERS
 from project.local.child import Child
 from project.local.errors import ServiceFailed
-from project.local.probes import Probe, http_probe, smtp_probe
+from project.local.probes import Probe, http_probe, log_probe, smtp_probe
 from project.local.waiting import wait_until
 
 READY_WITHIN: Final = timedelta(seconds=120)
 FLOWER_LOCKED: Final = 401
+# It listens to nobody but the database; this is what it says when it does.
+RELAY_STARTED: Final = "relay started"
 
 # Processes of the Procfile that answer a ping through the broker, and the names they answer by.
 NODES: Final = {**{f"worker_{name}": name for name in WORKERS}, "beat": "beat"}
 
 
-def probes_make(ports: Mapping[str, int], ping: Child) -> dict[str, Probe]:
+def probes_make(ports: Mapping[str, int], ping: Child, relay_log: Path) -> dict[str, Probe]:
     """How each process of the Procfile is asked. *ping* runs `project.local.ping` for the Celery nodes."""
 
     def pinged(node: str) -> Probe:
@@ -30,6 +33,7 @@ def probes_make(ports: Mapping[str, int], ping: Child) -> dict[str, Probe]:
         "flower": http_probe(ports["flower"], "/", status=FLOWER_LOCKED),
         "payment_sandbox": http_probe(ports["payment_sandbox"], "/sandbox/health"),
         "smtp": smtp_probe(ports["smtp"]),
+        "relay": log_probe(relay_log, RELAY_STARTED),
         **{name: pinged(node) for name, node in NODES.items()},
     }
 

@@ -83,6 +83,8 @@ class Stack:
             return f"smtp://{HOST}:{self.ports[name]}, mails are kept in {self.mail}"
         if name in self.ports:
             return self.url(name)
+        if name == "relay":
+            return "sends what is committed"
         return f"queues {', '.join(WORKERS[NODES[name]])}" if NODES[name] in WORKERS else "sends what is due"
 
     @property
@@ -167,7 +169,7 @@ class Stack:
         try:
             wait_until_ready(
                 self.supervisor.children,
-                probes_make(self.ports, ping),
+                probes_make(self.ports, ping, self.logs / "relay.log"),
                 answered=lambda name: self._report(f"{name:16} {self.place(name)}", time.monotonic() - began),
             )
         finally:

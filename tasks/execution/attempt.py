@@ -26,6 +26,7 @@ from .. import crashpoints
 from ..conf import conf
 from ..enqueue import rows
 from ..errors import OutcomeUnknown, Permanent, Transient
+from ..signals import attempt_failed
 from .continuation import continue_after_failure
 from .effects import EFFECTS
 from .jobs import job_begin, job_end, job_try_again
@@ -46,8 +47,8 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
     request: Any = task.request
     crashpoints.reach("before_claim", task.name)
     follows = {name: getattr(request, name) for name in _FOLLOWS}
+    _begin(task)
     try:
-        _begin(task)
         return EFFECTS[task.effect](task, args, kwargs)
     except (Retry, Ignore, Reject):
         raise
@@ -59,8 +60,24 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
 
 
 def _begin(task: ReliableTask[..., Any]) -> None:
-    if not job_begin(str(task.request.id), task.request.retries):
+    """Raises Ignore for a job that must not run, Reject while nobody can tell: nothing was tried, nothing failed."""
+    try:
+        begun = _begun(task)
+    except (OperationalError, InterfaceError) as error:  # away, or the job's row is locked by who is ending it
+        rows.answers()
+        _hand_back(error)
+    if not begun:
         raise Ignore
+
+
+def _begun(task: ReliableTask[..., Any]) -> bool:
+    try:
+        return job_begin(str(task.request.id), task.request.retries)
+    except (OperationalError, InterfaceError):
+        if rows.answers():
+            raise
+    # The connection was kept from the job before, and had died since.
+    return job_begin(str(task.request.id), task.request.retries)
 
 
 def _failed(task: ReliableTask[..., Any], error: Exception) -> None:
@@ -70,6 +87,7 @@ def _failed(task: ReliableTask[..., Any], error: Exception) -> None:
     wait = task.retry_policy.wait(task.request.retries) if _may_pass(task, error) else None
     try:
         with transaction.atomic(using=rows.alias()):
+            attempt_failed.send(sender=type(task), task=task, error=error, again=wait is not None)
             if wait is not None:
                 retry = job_try_again(task, wait * conf().retry_time_scale, error)
             elif job_end(task, "dead", f"{type(error).__name__}: {error}"):
@@ -99,4 +117,4 @@ def _may_pass(task: ReliableTask[..., Any], error: Exception) -> bool:
 def _hand_back(error: Exception) -> NoReturn:
     """The message goes back to the broker as it came."""
     time.sleep((DATABASE_AWAY_PAUSE * conf().retry_time_scale).total_seconds())
-    raise Reject(f"the database went away: {error}", requeue=True) from error
+    raise Reject(f"the database did not answer: {error}", requeue=True) from error

@@ -5,8 +5,6 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from tasks.enqueue.after_commit import publish
-
 from ..errors import RenditionMissing
 from ..models import Image
 from .states import image_lock
@@ -14,7 +12,7 @@ from .storing import stored_bytes
 
 
 def renditions_store(*, image_id: int) -> None:
-    """Make sure that every rendition on record is in storage, whole; then have the image published.
+    """Make sure that every rendition on record is in storage, whole.
 
     Raises RenditionMissing for the first that is not.
     """
@@ -24,9 +22,7 @@ def renditions_store(*, image_id: int) -> None:
     for rendition in image.renditions.all():
         if stored_bytes(name=rendition.storage_name) != rendition.bytes:
             raise RenditionMissing(rendition.storage_name, rendition.bytes)
-    with transaction.atomic():
-        Image.objects.filter(pk=image_id, stored_at=None).update(stored_at=timezone.now())
-        publish("images.publish_image", image_id=image_id)
+    Image.objects.filter(pk=image_id, stored_at=None).update(stored_at=timezone.now())
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.limits import NEWSLETTER_CHUNK
-from tasks.enqueue.after_commit import publish
+from tasks.enqueue.outbox import publish
 
 from ..errors import NoAddress, NotSubscribed
 from ..models import Newsletter, NewsletterCopy, Subscription

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from config.limits import REMINDER_HORIZON, REMINDER_KEPT_FOR, REMINDER_MOST_AHEAD
-from tasks.enqueue.after_commit import publish
+from tasks.enqueue.outbox import publish
 
 from ..errors import DueOutOfRange, NoAddress
 from ..models import Reminder

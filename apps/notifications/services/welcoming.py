@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from tasks.enqueue.after_commit import publish
+from tasks.enqueue.outbox import publish
 
 from ..errors import NoAddress
 from ..models import Welcome

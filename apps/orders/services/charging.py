@@ -9,39 +9,61 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from tasks.enqueue.after_commit import publish
+from config.limits import PAYMENT_KEY_KEPT
+from tasks.enqueue.outbox import publish
 
 from ..errors import WrongState
 from ..models import Order
 from ..payments import payment_charge, payment_find, payment_refund
-from .history import order_lock, step_done, step_noted
+from .history import order_lock, step_done
 
 
 def payment_take(*, order_id: int) -> None:
     """Charge the order's total. Raises what `payment_charge` raises, and WrongState for a cancelled order."""
-    with step_noted(order_id=order_id, name="charge"):
-        order = _charge_started(order_id)
-        if order is None:
-            return
-        charge = payment_charge(
-            order_id=order_id,
-            amount_cents=order.total_cents,
-            currency=order.currency,
-            payment_method=order.payment_method,
-            idempotency_key=f"order-{order_id}",
-        )
+    order = _charge_started(order_id)
+    if order.state == Order.State.CANCELLED:
+        raise WrongState(order_id, "charging", order.state)
+    if order.state != Order.State.RESERVED:
+        return
+    if _provider_may_have_forgotten(order) and payment_recognise(order_id=order_id):
+        return
+    charge = payment_charge(
+        order_id=order_id,
+        amount_cents=order.total_cents,
+        currency=order.currency,
+        payment_method=order.payment_method,
+        idempotency_key=f"order-{order_id}",
+    )
+    _charge_noted(order_id, charge.id)
+
+
+def payment_recognise(*, order_id: int) -> bool:
+    """Note the charge that an earlier attempt brought about, if there is one. Raises PaymentUnavailable."""
+    order = Order.objects.get(pk=order_id)
+    if order.charge_started_at is None:
+        return False
+    charge = payment_find(order_id=order_id, started_at=order.charge_started_at)
+    if charge is not None:
         _charge_noted(order_id, charge.id)
+    return charge is not None
+
+
+def _provider_may_have_forgotten(order: Order) -> bool:
+    """Whether the first attempt is so long ago that the provider no longer knows its key."""
+    started_at = order.charge_started_at
+    return started_at is not None and timezone.now() - started_at > PAYMENT_KEY_KEPT
 
 
 @transaction.atomic
-def _charge_started(order_id: int) -> Order | None:
-    """Commit that the provider is about to be called; None when the order is paid already."""
+def _charge_started(order_id: int) -> Order:
+    """Commit that the provider is about to be called, for an order that is to be charged."""
     order = order_lock(order_id=order_id)
-    if order.state in (Order.State.PLACED, Order.State.CANCELLED):
+    if order.state == Order.State.PLACED:
         raise WrongState(order_id, "charging", order.state)
-    if order.state != Order.State.RESERVED:
-        return None
-    if order.charge_started_at is None:
+    if order.state == Order.State.CANCELLED and order.charge_started_at is not None:
+        # An attempt before this one may have been charging while the order was cancelled.
+        publish("orders.refund_payment", order_id=order_id)
+    if order.state == Order.State.RESERVED and order.charge_started_at is None:
         order.charge_started_at = timezone.now()
         order.save(update_fields=["charge_started_at", "changed_at"])
     return order
@@ -63,17 +85,16 @@ def _charge_noted(order_id: int, charge_id: str) -> None:
 
 def payment_return(*, order_id: int) -> None:
     """Refund a cancelled order, if the provider says that it charged. Raises Transient while it can't be asked."""
-    with step_noted(order_id=order_id, name="refund"):
-        order = Order.objects.get(pk=order_id)
-        if order.refund_id or order.state != Order.State.CANCELLED or order.charge_started_at is None:
-            return
-        charge = payment_find(order_id=order_id, started_at=order.charge_started_at)
-        if charge is None:
-            return
-        refund_id = payment_refund(charge_id=charge.id, idempotency_key=f"refund-order-{order_id}")
-        with transaction.atomic():
-            order = order_lock(order_id=order_id)
-            if not order.refund_id:
-                order.charge_id, order.refund_id = charge.id, refund_id
-                order.save(update_fields=["charge_id", "refund_id", "changed_at"])
-                step_done(order=order, name="refund", detail=refund_id)
+    order = Order.objects.get(pk=order_id)
+    if order.refund_id or order.state != Order.State.CANCELLED or order.charge_started_at is None:
+        return
+    charge = payment_find(order_id=order_id, started_at=order.charge_started_at)
+    if charge is None:
+        return
+    refund_id = payment_refund(charge_id=charge.id, idempotency_key=f"refund-order-{order_id}")
+    with transaction.atomic():
+        order = order_lock(order_id=order_id)
+        if not order.refund_id:
+            order.charge_id, order.refund_id = charge.id, refund_id
+            order.save(update_fields=["charge_id", "refund_id", "changed_at"])
+            step_done(order=order, name="refund", detail=refund_id)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from ..models import Order, OrderStep
 
 
@@ -18,13 +15,6 @@ def step_done(*, order: Order, name: str, detail: str = "") -> None:
     OrderStep.objects.create(order=order, name=name, outcome=OrderStep.Outcome.DONE, detail=detail[:300])
 
 
-@contextmanager
-def step_noted(*, order_id: int, name: str) -> Iterator[None]:
-    """Around a whole step: an error that leaves it is noted, after its transaction was rolled back, and goes on."""
-    try:
-        yield
-    except Exception as error:
-        OrderStep.objects.create(
-            order_id=order_id, name=name, outcome=OrderStep.Outcome.FAILED, detail=str(error)[:300]
-        )
-        raise
+def step_failed(*, order_id: int, name: str, error: Exception) -> None:
+    """Note that an attempt at a step failed, and why."""
+    OrderStep.objects.create(order_id=order_id, name=name, outcome=OrderStep.Outcome.FAILED, detail=str(error)[:300])

@@ -5,33 +5,33 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models import F
 
-from tasks.enqueue.after_commit import publish
+from tasks.enqueue.outbox import publish
 
 from ..errors import OutOfStock, WrongState
 from ..models import Order, OrderStep, Product
-from .history import order_lock, step_done, step_noted
+from .history import order_lock, step_done
 
 RESERVED_STATES = (Order.State.RESERVED, Order.State.PAID)
 
 
+@transaction.atomic
 def stock_reserve(*, order_id: int) -> None:
     """Take the order's quantities out of stock. Raises OutOfStock, and WrongState for a cancelled order."""
-    with step_noted(order_id=order_id, name="reserve"), transaction.atomic():
-        order = order_lock(order_id=order_id)
-        if order.state == Order.State.CANCELLED:
-            raise WrongState(order_id, "reserving stock", order.state)
-        if order.state != Order.State.PLACED:
-            return
-        lines = {line.product_id: line.quantity for line in order.lines.all()}
-        # Always locked in the same order, so that two orders can't wait for each other.
-        for product in Product.objects.select_for_update().filter(pk__in=lines).order_by("pk"):
-            if product.stock < lines[product.pk]:
-                raise OutOfStock(product.sku, lines[product.pk], product.stock)
-            product.stock -= lines[product.pk]
-            product.save(update_fields=["stock"])
-        order.state = Order.State.RESERVED
-        order.save(update_fields=["state", "changed_at"])
-        step_done(order=order, name="reserve")
+    order = order_lock(order_id=order_id)
+    if order.state == Order.State.CANCELLED:
+        raise WrongState(order_id, "reserving stock", order.state)
+    if order.state != Order.State.PLACED:
+        return
+    lines = {line.product_id: line.quantity for line in order.lines.all()}
+    # Always locked in the same order, so that two orders can't wait for each other.
+    for product in Product.objects.select_for_update().filter(pk__in=lines).order_by("pk"):
+        if product.stock < lines[product.pk]:
+            raise OutOfStock(product.sku, lines[product.pk], product.stock)
+        product.stock -= lines[product.pk]
+        product.save(update_fields=["stock"])
+    order.state = Order.State.RESERVED
+    order.save(update_fields=["state", "changed_at"])
+    step_done(order=order, name="reserve")
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from tasks.enqueue.after_commit import publish
+from tasks.enqueue.outbox import publish
 
 from ..errors import DayOutOfRange
 from ..models import SalesReport
