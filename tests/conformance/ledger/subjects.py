@@ -12,6 +12,7 @@ from redis import Redis
 from tasks.execution.ledger import Ledger
 from tasks.execution.ledgers.postgres import PostgresLedger
 from tasks.execution.ledgers.redis import RedisLedger
+from tasks.execution.models import LedgerEntry
 
 PREFIX = "ledger:"
 
@@ -29,6 +30,9 @@ class Subject(Protocol):
 
     def step(self, span: timedelta) -> None:
         """Let the server's clock jump ahead, as its entries see it."""
+
+    def clear(self) -> None:
+        """Forget every entry."""
 
 
 class PostgresSubject:
@@ -52,6 +56,9 @@ class PostgresSubject:
         with connection.cursor() as cursor:
             cursor.execute("UPDATE tasks_ledger SET lease_until = lease_until - %s, expires_at = expires_at - %s", back)
 
+    def clear(self) -> None:
+        LedgerEntry.objects.all().delete()
+
 
 class RedisSubject:
     """The ledger in the suite's Valkey."""
@@ -73,3 +80,6 @@ class RedisSubject:
             if self.client.hget(name, "lease_until"):
                 self.client.hincrby(name, "lease_until", -round(span / timedelta(microseconds=1)))
             self.client.pexpire(name, left - round(span / timedelta(milliseconds=1)))
+
+    def clear(self) -> None:
+        self.client.flushdb()
