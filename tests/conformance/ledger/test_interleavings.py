@@ -167,4 +167,4 @@ class Deliveries(RuleBasedStateMachine):
 
 def test_any_interleaving_commits_each_effect_once(subject: Subject) -> None:
     machine: Any = partial(Deliveries, subject)
-    run_state_machine_as_test(machine, settings=SETTINGS)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(machine, settings=SETTINGS)
