@@ -11,7 +11,7 @@ from django.dispatch import Signal
 message_unsendable = Signal()
 
 # An attempt failed: `task` (running), `error`, `again` (whether it is tried once more). Sent inside the transaction
-# that writes the next attempt, or the end.
+# that writes the next attempt, or the end; a receiver that raises is logged, and what it wrote is undone.
 attempt_failed = Signal()
 
 # A job ended for good: `task_id`, `name`, `state` ("succeeded", "dead" or "cancelled"), `problem`.

@@ -87,7 +87,7 @@ def _failed(task: ReliableTask[..., Any], error: Exception) -> None:
     wait = task.retry_policy.wait(task.request.retries) if _may_pass(task, error) else None
     try:
         with transaction.atomic(using=rows.alias()):
-            attempt_failed.send(sender=type(task), task=task, error=error, again=wait is not None)
+            _tell(task, error, again=wait is not None)
             if wait is not None:
                 retry = job_try_again(task, wait * conf().retry_time_scale, error)
             elif job_end(task, "dead", f"{type(error).__name__}: {error}"):
@@ -101,6 +101,17 @@ def _failed(task: ReliableTask[..., Any], error: Exception) -> None:
         raise retry from error
     log.error("an attempt at %s[%s] failed after the job had gone on", task.name, task.request.id, exc_info=error)
     raise Ignore from error
+
+
+def _tell(task: ReliableTask[..., Any], error: Exception, *, again: bool) -> None:
+    """Send `attempt_failed`. A receiver that fails must not keep the job from its end."""
+    try:
+        with transaction.atomic(using=rows.alias()):
+            attempt_failed.send(sender=type(task), task=task, error=error, again=again)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("a receiver of attempt_failed failed for %s[%s]", task.name, task.request.id)
 
 
 def _may_pass(task: ReliableTask[..., Any], error: Exception) -> bool:
