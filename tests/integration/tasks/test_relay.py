@@ -84,7 +84,7 @@ def test_a_relay_killed_between_broker_and_commit_sends_twice_and_loses_nothing(
     process_environment: dict[str, str], tmp_path: Path, relay: Child
 ) -> None:
     """The one place where a message is sent twice; the task id is the same, so the ledger lets it act once."""
-    process_environment["CRASH_AT"] = f"relay:after_send:{tmp_path / 'crashed'}"
+    process_environment["CRASH_AT"] = f"relay:after_send@{tmp_path}"
     task_id = take_note.enqueue(1)
     relay.start()
     assert relay.ended(within=WITHIN)

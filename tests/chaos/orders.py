@@ -1,0 +1,67 @@
+"""`./run chaos orders`: thousands of orders, and a worker that is killed at random every two seconds.
+
+Prints one line of JSON: sent, done, lost, doubled, kills, seconds. Exit code 0 only if nothing was lost or done twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+
+from tests.chaos.shop_floor import ShopFloor, Tally
+
+KILL_EVERY = timedelta(seconds=2)
+
+
+def storm(floor: ShopFloor, *, orders: int, seed: int, within: timedelta) -> tuple[Tally, dict[str, float]]:
+    """Place *orders* in portions while the worker is killed; wait until all are fulfilled, or *within* is over."""
+    draw = random.Random(seed)
+    began = time.monotonic()
+    next_kill = began + KILL_EVERY.total_seconds()
+    placed: list[int] = []
+    kills = 0
+    while time.monotonic() - began < within.total_seconds():
+        if len(placed) < orders:
+            placed += floor.place(min(100, orders - len(placed)))
+        elif floor.fulfilled(placed) == orders:
+            break
+        if time.monotonic() >= next_kill and floor.children["worker"].alive and len(placed) > floor.fulfilled(placed):
+            floor.children["worker"].kill()
+            kills += 1
+            next_kill = time.monotonic() + KILL_EVERY.total_seconds() * draw.uniform(0.5, 6)
+        floor.tend()
+        time.sleep(0.1)
+    return floor.tally(placed), {"kills": kills, "seconds": round(time.monotonic() - began, 1)}
+
+
+def main() -> int:
+    """Run it on servers of its own."""
+    from benchmarks.servers import servers
+
+    parser = argparse.ArgumentParser(prog="./run chaos orders", description=__doc__)
+    parser.add_argument("--orders", type=int, default=3_000, help="how many (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the moments at which it is killed (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=40, help="give up after so long (%(default)s)")
+    arguments = parser.parse_args()
+    with servers() as directory:
+        import os
+
+        with ShopFloor(directory=Path(directory), environment=dict(os.environ)) as floor:
+            tally, figures = storm(
+                floor,
+                orders=arguments.orders,
+                seed=arguments.seed,
+                within=timedelta(minutes=arguments.minutes),
+            )
+    print(json.dumps({"scenario": "orders", "sent": arguments.orders, **asdict(tally), **figures}))  # noqa: T201
+    return 1 if tally.lost or tally.charged_twice or tally.shipped != arguments.orders else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
