@@ -13,7 +13,7 @@ TASK_SOFT_TIME_LIMIT: Final = timedelta(minutes=9)
 SOFT_SHUTDOWN: Final = timedelta(seconds=30)
 
 # After this time Redis hands an unacknowledged job out again. It must be longer than any job and any countdown.
-VISIBILITY_TIMEOUT: Final = timedelta(hours=1)
+VISIBILITY_TIMEOUT: Final = timedelta(minutes=15)
 
 # Messages carry ids; whatever is larger belongs in the database or in storage.
 PAYLOAD_MAX_BYTES: Final = 64 * 1024

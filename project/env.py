@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from config import limits
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -63,6 +65,7 @@ class Environment:
     lease_time_scale: float
     outbox_unfinished_after: timedelta
     crash_at: str
+    visibility_timeout: timedelta
     heartbeat_file: str
     flower_url: str
     staff_password: str
@@ -100,6 +103,9 @@ class Environment:
             lease_time_scale=env.number("LEASE_TIME_SCALE", "1"),
             outbox_unfinished_after=timedelta(seconds=env.number("OUTBOX_UNFINISHED_AFTER", "1800")),
             crash_at=env.text("CRASH_AT", ""),
+            visibility_timeout=timedelta(
+                seconds=env.number("VISIBILITY_TIMEOUT", str(limits.VISIBILITY_TIMEOUT.total_seconds()))
+            ),
             heartbeat_file=env.text("HEARTBEAT_FILE", ""),
             flower_url=env.text("FLOWER_URL", ""),
             staff_password=env.text("STAFF_PASSWORD", ""),

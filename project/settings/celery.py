@@ -67,11 +67,16 @@ CELERY_TASK_PUBLISH_RETRY_POLICY: dict[str, Any] = {
     "interval_step": 0.2,
     "interval_max": 0.5,
 }
+_VISIBILITY = _ENVIRONMENT.visibility_timeout.total_seconds()
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "priority_steps": list(PRIORITY_STEPS),
     "sep": ":",
     "queue_order_strategy": "priority",
-    "visibility_timeout": limits.VISIBILITY_TIMEOUT.total_seconds(),
+    "visibility_timeout": _VISIBILITY,
+    # Expired messages are looked for often; kombu's default is every 100 s, under a lock of five minutes.
+    "unacked_restore_interval": max(1.0, min(10.0, _VISIBILITY / 4)),
+    "unacked_restore_throttle": 1,
+    "unacked_mutex_expire": 30,
     "socket_connect_timeout": 2.0,
     "socket_timeout": 10.0,
     "socket_keepalive": True,

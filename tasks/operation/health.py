@@ -5,6 +5,7 @@ Every question is bounded in time, so that a probe gets its answer while the bro
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -72,3 +73,24 @@ def queue_consumers(app: Celery, *, within: timedelta = timedelta(seconds=1)) ->
         for queue in queues:
             consumers.setdefault(queue["name"], []).append(worker)
     return consumers
+
+
+def messages_held(app: Celery, names: Iterable[str], *, within: timedelta = timedelta(seconds=2)) -> dict[str, int]:
+    """How many messages the broker holds for each queue: waiting, and in workers' hands where it can tell.
+
+    Redis tells of each message in hand which queue it came from; another broker's are not counted. Raises BrokerAway.
+    """
+    wanted = list(names)
+    held = queue_depths(app, wanted, within=within)
+    with _broker(app, within) as connection, closing(connection.channel()) as channel:
+        client = getattr(channel, "client", None)
+        if client is None:
+            return held
+        for _, entry in client.hscan_iter(channel.unacked_key, count=1000):
+            try:
+                queue = json.loads(entry)[2]
+            except (ValueError, IndexError, TypeError):
+                continue
+            if queue in held:
+                held[queue] += 1
+    return held

@@ -1,4 +1,4 @@
-"""`./run chaos orders`: thousands of orders, and a worker that is killed at random every two seconds.
+"""`./run chaos orders`: thousands of orders, and every two seconds one of four workers, drawn at random, is killed.
 
 Prints one line of JSON: sent, done, lost, doubled, kills, seconds. Exit code 0 only if nothing was lost or done twice.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.chaos.shop_floor import ShopFloor, Tally
 
 KILL_EVERY = timedelta(seconds=2)
+WORKERS = 4
 
 
 def storm(floor: ShopFloor, *, orders: int, seed: int, within: timedelta) -> tuple[Tally, dict[str, float]]:
@@ -31,10 +32,10 @@ def storm(floor: ShopFloor, *, orders: int, seed: int, within: timedelta) -> tup
             placed += floor.place(min(100, orders - len(placed)))
         elif floor.fulfilled(placed) == orders:
             break
-        if time.monotonic() >= next_kill and floor.children["worker"].alive and len(placed) > floor.fulfilled(placed):
-            floor.children["worker"].kill()
+        if time.monotonic() >= next_kill and floor.workers:
+            draw.choice(floor.workers).kill()
             kills += 1
-            next_kill = time.monotonic() + KILL_EVERY.total_seconds() * draw.uniform(0.5, 6)
+            next_kill += KILL_EVERY.total_seconds() * draw.uniform(0.5, 1.5)
         floor.tend()
         time.sleep(0.1)
     return floor.tally(placed), {"kills": kills, "seconds": round(time.monotonic() - began, 1)}
@@ -52,7 +53,7 @@ def main() -> int:
     with servers() as directory:
         import os
 
-        with ShopFloor(directory=Path(directory), environment=dict(os.environ)) as floor:
+        with ShopFloor(directory=Path(directory), environment=dict(os.environ), workers=WORKERS) as floor:
             tally, figures = storm(
                 floor,
                 orders=arguments.orders,

@@ -24,6 +24,7 @@ from project.local.waiting import wait_until
 # How long a job may be under way before it is taken for lost, and what a lease of a minute becomes.
 UNFINISHED_AFTER = timedelta(seconds=4)
 LEASE_TIME_SCALE = 0.03
+VISIBILITY_TIMEOUT = 5
 PYTHON = [sys.executable, "-m"]
 
 
@@ -48,7 +49,7 @@ class ShopFloor:
     """A context manager; the processes run inside it."""
 
     def __init__(
-        self, *, directory: Path, environment: Mapping[str, str], concurrency: int = 2, crash_at: str = ""
+        self, *, directory: Path, environment: Mapping[str, str], workers: int = 1, crash_at: str = ""
     ) -> None:
         ports = FreePorts()
         sandbox, smtp = ports.pick("payment sandbox"), ports.pick("smtp")
@@ -60,6 +61,7 @@ class ShopFloor:
             "EMAIL_URL": f"smtp://{HOST}:{smtp}",
             "LEASE_TIME_SCALE": str(LEASE_TIME_SCALE),
             "RETRY_TIME_SCALE": "0.02",
+            "VISIBILITY_TIMEOUT": str(VISIBILITY_TIMEOUT),
             "CRASH_AT": crash_at,
         }
         worker = [*PYTHON, "celery", "-A", "project", "worker", "--queues", ",".join(QUEUES)]
@@ -68,7 +70,11 @@ class ShopFloor:
                         "--books", str(directory / "books.jsonl")],
             "smtp": [*PYTHON, "project.local.smtp_sink", "--host", HOST, "--port", str(smtp), "--dir", str(self.mail)],
             "relay": [sys.executable, "manage.py", "relay", "--sweep", "0.5"],
-            "worker": [*worker, "--concurrency", str(concurrency), "--without-gossip", "--without-mingle"],
+            **{
+                f"worker{number}": [*worker, "--hostname", f"worker{number}@%h", "--concurrency", "1",
+                                    "--without-gossip", "--without-mingle"]
+                for number in range(workers)
+            },
         }  # fmt: skip
         self.children = {
             name: Child(
@@ -94,13 +100,15 @@ class ShopFloor:
 
     def tend(self) -> None:
         """Start again what has died, and send again what was lost with it."""
-        from tasks.enqueue.reconciler import unfinished_send_again
+        from celery import current_app
+
+        from tasks.operation.reconciler import unfinished_send_again
 
         for name, child in self.children.items():
             if not child.alive:
                 self.restarts[name] += 1
                 child.start()
-        unfinished_send_again(older_than=UNFINISHED_AFTER)
+        unfinished_send_again(current_app, older_than=UNFINISHED_AFTER)
 
     def place(self, count: int) -> list[int]:
         """Place *count* orders; return their ids."""
@@ -156,3 +164,8 @@ class ShopFloor:
             mails=len({str(mail["Message-ID"]) for mail in mails}),
             mailed_twice=sum(1 for times in subjects.values() if times > 1),
         )
+
+    @property
+    def workers(self) -> list[Child]:
+        """The workers that are alive."""
+        return [child for name, child in self.children.items() if name.startswith("worker") and child.alive]

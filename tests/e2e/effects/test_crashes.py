@@ -31,7 +31,7 @@ def test_a_crash_at_every_boundary_of_every_step_loses_and_doubles_nothing(
     markers = tmp_path / "markers"
     markers.mkdir()
     crash_at = f"{','.join(points)}@{markers}"
-    with ShopFloor(directory=tmp_path, environment=process_environment, concurrency=1, crash_at=crash_at) as floor:
+    with ShopFloor(directory=tmp_path, environment=process_environment, crash_at=crash_at) as floor:
         orders = floor.place(5)
 
         def over() -> bool:
@@ -41,7 +41,7 @@ def test_a_crash_at_every_boundary_of_every_step_loses_and_doubles_nothing(
         done = wait_until(over, within=timedelta(seconds=220), pause=timedelta(milliseconds=200))
         tally = floor.tally(orders)
         assert done, f"{tally}, reached {sorted(path.name for path in markers.iterdir())}"
-    assert floor.restarts["worker"] == len(points) - 1
+    assert floor.restarts["worker0"] == len(points) - 1
     assert floor.restarts["relay"] == 1
     assert (tally.lost, tally.charged, tally.charged_twice) == (0, len(orders), 0)
     assert tally.shipped == len(orders)

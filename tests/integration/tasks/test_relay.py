@@ -22,7 +22,7 @@ from project.local.waiting import wait_until
 from tasks import task
 from tasks.enqueue.models import OutboxMessage
 from tasks.enqueue.bulk import enqueue_many
-from tasks.enqueue.reconciler import finished_prune, unfinished_send_again
+from tasks.operation.reconciler import finished_prune, unfinished_send_again
 from tasks.enqueue.relay import Relay
 from tasks.enqueue.status import JobStatus, status
 from tasks.operation.health import queue_depths
@@ -172,9 +172,10 @@ def test_what_was_sent_and_never_finished_is_sent_again() -> None:
     task_id = take_note.enqueue(1)
     with Relay(current_app) as relay:
         relay.send_batch()
+        assert unfinished_send_again(current_app, older_than=timedelta(0)) == 0  # the broker has it still
         current_app.control.purge()
-        assert unfinished_send_again(older_than=timedelta(hours=1)) == 0
-        assert unfinished_send_again(older_than=timedelta(0)) == 1
+        assert unfinished_send_again(current_app, older_than=timedelta(hours=1)) == 0
+        assert unfinished_send_again(current_app, older_than=timedelta(0)) == 1
         relay.send_batch()
     assert waiting_at_broker() == 1
     assert status(task_id) is JobStatus.QUEUED
