@@ -36,8 +36,8 @@ class MediaWorker:
     def start(self) -> None:
         """Start it and wait until it takes jobs."""
         self._child.start()
-        wait_until(lambda: not self._child.alive or self._answers(), within=UP_WITHIN)
-        assert self._answers(), self._child.log_tail()
+        assert wait_until(lambda: not self._child.alive or self._answers(), within=UP_WITHIN), self._child.log_tail()
+        assert self._child.alive, self._child.log_tail()
 
     def pool(self) -> list[psutil.Process]:
         """The processes that run jobs."""
@@ -58,12 +58,6 @@ class MediaWorker:
 
     def _answers(self) -> bool:
         return bool(app.control.ping(timeout=0.5))
-
-
-@pytest.fixture(autouse=True)
-def project_app() -> None:
-    """Importing pytest-celery makes an app without a broker the current one."""
-    app.set_current()
 
 
 @pytest.fixture
