@@ -15,10 +15,11 @@ from celery import current_app, current_task
 
 from config.queues import QUEUES
 from tasks import Permanent, RetryPolicy, Transient, task
+from tasks.testing.waiting import eventually
 
 NOTES = "smoke-notes"
 SECONDS = timedelta(seconds=1)
-PATIENCE = 60
+PATIENCE = 60 * SECONDS
 
 log = structlog.get_logger(__name__)
 
@@ -44,14 +45,21 @@ def note(what: str, mark: str, **facts: Any) -> None:
         "task_id": request.id,
         "at": time.time(),
     }
-    with redis.Redis.from_url(current_app.conf.broker_url) as client:
-        client.rpush(NOTES, json.dumps(facts))
+    eventually(lambda: answered("RPUSH", NOTES, json.dumps(facts)), within=PATIENCE)
 
 
-def released(mark: str) -> bool:
-    """Wait until the test lets go on whoever is held under *mark*. False when it doesn't."""
+def await_release(mark: str) -> None:
+    """Wait until the test lets go on whoever is held under *mark*."""
+    eventually(lambda: answered("LPOP", f"smoke-release-{mark}"), within=PATIENCE)
+
+
+def answered(*command: str) -> object:
+    """What the broker's server answers, or None while it is away."""
     with redis.Redis.from_url(current_app.conf.broker_url) as client:
-        return client.blpop([f"smoke-release-{mark}"], timeout=PATIENCE) is not None
+        try:
+            return client.execute_command(*command)
+        except redis.ConnectionError:
+            return None
 
 
 @task("smoke.note_ran", time_limit=60 * SECONDS)
@@ -74,8 +82,8 @@ def double(number: int) -> int:
 def hold(mark: str) -> None:
     """Starts, waits to be released, finishes."""
     note("started", mark)
-    if released(mark):
-        note("finished", mark)
+    await_release(mark)
+    note("finished", mark)
 
 
 @task("smoke.try_again", time_limit=60 * SECONDS, retry=RetryPolicy.after(SECONDS, 3 * SECONDS))
@@ -99,7 +107,7 @@ def stop_when_asked(mark: str) -> None:
     """Overruns its soft limit, and stops."""
     note("started", mark)
     try:
-        released(mark)
+        await_release(mark)
     except SoftTimeLimitExceeded:
         note("asked to stop", mark)
 
@@ -110,7 +118,7 @@ def never_stop(mark: str) -> None:
     note("started", mark)
     while True:
         try:
-            released(mark)
+            await_release(mark)
         except SoftTimeLimitExceeded:
             note("asked to stop", mark)
 

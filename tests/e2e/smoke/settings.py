@@ -10,9 +10,10 @@ from project.settings.test import CELERY_BROKER_TRANSPORT_OPTIONS as _TRANSPORT_
 from project.settings.test import CELERY_TASK_ROUTES as _ROUTES
 
 CELERY_IMPORTS = ["tests.e2e.smoke.jobs"]
-CELERY_TASK_ROUTES = (
-    [*_ROUTES[0], *[(f"smoke.note_{queue}", {"queue": queue, "priority": NORMAL}) for queue in QUEUES]],
-)
+_NOTES: list[tuple[str, dict[str, object]]] = [
+    (f"smoke.note_{queue}", {"queue": queue, "priority": NORMAL}) for queue in QUEUES
+]
+CELERY_TASK_ROUTES = ([*_NOTES, *_ROUTES[0]],)
 
 # How long a dead worker's job lies before it is handed out again: an hour, which no test waits for.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
