@@ -155,6 +155,16 @@ def test_ctrl_c_leaves_nothing_and_sigkill_neither_and_passwords_stay(begin: Cal
     assert wait_until(lambda: not still_running(pids), within=SOON)
 
 
+def test_ctrl_c_while_it_starts_ends_what_had_been_started(begin: Callable[..., Up]) -> None:
+    """The moment at which people notice that they are in the wrong directory."""
+    up = begin()
+    assert wait_until(lambda: "valkey_cache" in up.said, within=SOON)
+    pids = family(up.process.pid)
+    assert up.stop() == 0
+    assert wait_until(lambda: not still_running(pids), within=SOON)
+    assert "Traceback" not in up.said
+
+
 def test_given_servers_are_used_and_none_is_embedded(begin: Callable[..., Up]) -> None:
     """The same command works against the databases of a team; and a closed terminal stops it like Ctrl-C."""
     server = os.environ["DATABASE_URL"].rpartition("/")[0]
