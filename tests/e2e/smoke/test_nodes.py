@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from celery import current_app
 from celery.exceptions import TimeoutError as CeleryTimeout
 from pytest_celery import CeleryTestSetup, RedisContainer, add, identity
 
@@ -50,3 +51,8 @@ def test_what_was_queued_survives_a_kill_of_the_worker_and_a_restart_of_the_brok
     celery_setup.worker.restart()
 
     assert waiting.get(timeout=SOON) == "still here"
+
+
+def test_the_projects_app_is_current_after_a_test_on_nodes() -> None:
+    """pytest-celery makes its own apps current: tests that follow would publish to a broker that is gone."""
+    assert current_app.main == "project"
