@@ -42,11 +42,13 @@ def test_a_feed_that_is_known_is_not_sent_again(supplier: SupplierSandbox) -> No
     assert fetch(supplier.url, known_etag='"v1"') is not None
 
 
-@pytest.mark.parametrize("fault", ["malformed", "huge"])
-def test_an_answer_that_is_no_page_is_refused(supplier: SupplierSandbox, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "problem"), [("malformed", "EOF while parsing"), ("huge", "longer than 1048576 bytes")]
+)
+def test_an_answer_that_is_no_page_is_refused(supplier: SupplierSandbox, fault: str, problem: str) -> None:
     """It breaks off, or it is larger than any page; eight megabytes of blanks are not held in memory."""
     supplier.fault(fault)
-    with pytest.raises(FeedMalformed):
+    with pytest.raises(FeedMalformed, match=problem):
         fetch(supplier.url)
 
 

@@ -160,7 +160,7 @@ def test_a_build_that_another_delivery_took_over_stops_and_leaves_nothing(
     with pytest.raises(BuildReplaced):
         report_build(report_id=report.pk)
     done = SalesReport.objects.get()
-    assert done.state == "ready"
+    assert (done.state, done.progress, done.error) == ("ready", 100, "")
     assert stored(files) == {done.csv_name, done.pdf_name}
 
 
