@@ -20,7 +20,9 @@ SENTENCES = {
     errors.FetchFailed(URL, "the connection failed"): f"{URL} could not be fetched: the connection failed.",
     errors.UploadTooLarge(26214400): "The file is larger than 25 MB, the most that is accepted.",
     errors.InvalidImage("it is damaged"): "This file can't be used: it is damaged.",
-    errors.RenditionMissing("a/b", 12): "a/b is not in storage with the 12 bytes on record.",
+    errors.RenditionMissing("a/b", 12): (
+        "A rendition of this image was lost in storage. Send the image again to try once more."
+    ),
 }
 
 
