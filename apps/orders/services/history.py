@@ -23,6 +23,8 @@ def step_noted(*, order_id: int, name: str) -> Iterator[None]:
     """Around a whole step: an error that leaves it is noted, after its transaction was rolled back, and goes on."""
     try:
         yield
+    except Order.DoesNotExist:
+        raise  # there is nothing to note it on
     except Exception as error:
         OrderStep.objects.create(
             order_id=order_id, name=name, outcome=OrderStep.Outcome.FAILED, detail=str(error)[:300]
