@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
+from celery.signals import setup_logging
 from django.apps import AppConfig
 from django.conf import settings
 from django_structlog.celery import signals
@@ -23,8 +24,13 @@ class ProjectConfig(AppConfig):
 
     def ready(self) -> None:
         logs.configure(settings.LOGGING)
+        setup_logging.connect(leave_logging_alone, dispatch_uid="project.leave_logging_alone")
         signals.bind_extra_task_metadata.connect(bind_job, dispatch_uid="project.bind_job")
         signals.modify_context_before_task_publish.connect(keep_inherited, dispatch_uid="project.keep_inherited")
+
+
+def leave_logging_alone(**_: Any) -> None:
+    """Keep Celery from setting the root logger to its own level, WARNING, at which no job writes its lines."""
 
 
 def bind_job(task: Any, **_: Any) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from celery import Celery
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from project.env import default_settings_module
+from tasks.enqueue.bounded import BoundedCelery
 
 default_settings_module("project.settings.local")
 
-app = Celery("project")
+app = BoundedCelery("project")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(DjangoStructLogInitStep)

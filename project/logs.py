@@ -7,6 +7,7 @@ started it, `request_id` and `user_id`. Nothing else travels in the message's he
 from __future__ import annotations
 
 import logging.config
+import sys
 from typing import Any
 
 import structlog
@@ -25,7 +26,7 @@ def logging_config(*, form: str, level: str) -> dict[str, Any]:
     renderer: list[Any] = (
         [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
         if form == "json"
-        else [structlog.dev.ConsoleRenderer()]
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
     return {
         "version": 1,

@@ -7,7 +7,7 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from project.api import api
+from project.api import api_urls
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="orders:list"), name="home"),
@@ -21,5 +21,5 @@ urlpatterns = [
     path("ops/", include("apps.ops.urls")),
     path("health/", include("apps.ops.health_urls")),
     path("admin/", admin.site.urls),
-    path("api/", api.urls),
+    path("api/", api_urls()),
 ]

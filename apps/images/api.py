@@ -10,8 +10,10 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from ninja import File, Router, Schema, Status, UploadedFile
-from ninja.pagination import PageNumberPagination, paginate
+from ninja.pagination import paginate
 from pydantic import Field, StringConstraints
+
+from apps.pagination import BoundedPages
 
 from .errors import FetchRefused, UploadTooLarge
 from .models import Image, Rendition
@@ -93,7 +95,7 @@ def by_url(request: HttpRequest, payload: UrlIn) -> Status[Image] | Status[dict[
 
 
 @router.get("", response=list[ImageOut])
-@paginate(PageNumberPagination, page_size=50)
+@paginate(BoundedPages, page_size=50)
 def listing(request: HttpRequest) -> object:
     """The images you may see, newest first."""
     return image_list(viewer=request.user)

@@ -82,7 +82,7 @@ class RenditionMissing(Transient):
         self.storage_name, self.recorded_bytes = storage_name, recorded_bytes
 
     def __str__(self) -> str:
-        return f"{self.storage_name} is not in storage with the {self.recorded_bytes} bytes on record."
+        return "A rendition of this image was lost in storage. Send the image again to try once more."
 
 
 def _megabytes(count: int) -> str:

@@ -32,13 +32,20 @@ class Fetched:
 
 
 class SupplierClient:
-    """Speaks to the supplier at *url* for one run. Used as a context manager; `close` lets its connection go."""
+    """Speaks to the supplier at *url* for one run. Used as a context manager; `close` lets its connection go.
+
+    Raises AddressUnusable.
+    """
 
     def __init__(self, url: str, *, max_time: timedelta = SUPPLIER_REQUEST_MAX_TIME) -> None:
         self._max_time = max_time
         seconds = max_time.total_seconds()
+        try:
+            base_url = httpx.URL(url.rstrip("/") + "/")
+        except httpx.InvalidURL as error:
+            raise AddressUnusable(str(error)) from error
         self._http = httpx.Client(
-            base_url=url.rstrip("/") + "/",
+            base_url=base_url,
             timeout=httpx.Timeout(seconds, connect=min(5.0, seconds)),
             follow_redirects=False,
             trust_env=False,  # the environment is read in one place, and that isn't here
@@ -87,7 +94,7 @@ class SupplierClient:
 def _failures_named() -> Iterator[None]:
     try:
         yield
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+    except httpx.UnsupportedProtocol as error:
         raise AddressUnusable(str(error)) from error
     except httpx.TransportError as error:
         raise SupplierAway(str(error) or type(error).__name__) from error

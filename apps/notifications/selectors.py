@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypedDict
+
 from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
@@ -9,6 +11,9 @@ from django.utils import timezone
 from config.limits import REMINDER_HORIZON, REMINDER_MOST_LATE, REMINDER_OVERDUE_AFTER
 
 from .models import WAITING, Newsletter, Reminder, Subscription
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 
 def reminder_list(*, user: User) -> QuerySet[Reminder]:
@@ -33,8 +38,20 @@ def subscription_active(*, user_id: int) -> bool:
     return Subscription.objects.filter(user_id=user_id, ended_at=None).exists()
 
 
-def newsletter_list() -> QuerySet[Newsletter]:
-    """Newsletters, newest first, with `copies_sent`, `copies_refused` and `copies_waiting`."""
+class CopyCounts(TypedDict):
+    """How far a newsletter has come."""
+
+    copies_sent: int
+    copies_refused: int
+    copies_waiting: int
+
+
+if TYPE_CHECKING:
+    CountedNewsletter = WithAnnotations[Newsletter, CopyCounts]
+
+
+def newsletter_list() -> QuerySet[CountedNewsletter]:
+    """Newsletters, newest first, each with its CopyCounts."""
     return Newsletter.objects.annotate(
         copies_sent=Count("copies", filter=Q(copies__sent_at__isnull=False)),
         copies_refused=Count("copies", filter=Q(copies__refusal__gt="")),

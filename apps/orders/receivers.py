@@ -9,6 +9,7 @@ from django.dispatch import receiver
 from tasks import ReliableTask
 from tasks.signals import attempt_failed
 
+from .models import Order
 from .services.history import step_failed
 
 STEPS: Final = {
@@ -27,4 +28,5 @@ def note_failure(*, task: ReliableTask[..., Any], error: Exception, **_: object)
     if step is not None:
         request: Any = task.request
         order_id = task.bound_arguments(request.args, request.kwargs)["order_id"]
-        step_failed(order_id=order_id, name=step, error=error)
+        if not isinstance(error, Order.DoesNotExist):  # there would be nothing to note it on
+            step_failed(order_id=order_id, name=step, error=error)

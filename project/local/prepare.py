@@ -11,7 +11,7 @@ import django
 from django.core.management import call_command
 
 # Each may be run again and again.
-COMMANDS: Final = ("check", "migrate", "seed_catalogue", "ensure_staff")
+COMMANDS: Final = ("check", "migrate", "seed_catalogue", "sync_schedules", "ensure_staff")
 
 
 def main() -> None:

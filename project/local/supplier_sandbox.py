@@ -152,13 +152,13 @@ class Handler(BaseHTTPRequestHandler):
     def _strike(self, fault: dict[str, Any], cursor: str | None) -> bool:
         """Go wrong as told; return whether that was the answer."""
         kind = fault["fault"]
+        if kind == "slow":
+            self.server.stopping.wait(float(fault.get("seconds", 5)))
+            return False
         self._note(cursor, fault.get("status", 500) if kind == "status" else kind)
         if kind == "status":
             wait = {"Retry-After": str(fault["retry_after"])} if "retry_after" in fault else {}
             self._json(int(fault.get("status", 500)), {"error": "told to fail"}, wait)
-        elif kind == "slow":
-            self.server.stopping.wait(float(fault.get("seconds", 5)))
-            return False
         elif kind == "malformed":
             self._send(200, b'{"offers": [{"sku": "SUP-0001", "price_', {"Content-Type": "application/json"})
         elif kind == "huge":

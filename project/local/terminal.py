@@ -21,6 +21,8 @@ class StopSignals:
     def __init__(self) -> None:
         self.count = 0
         for number in STOPPING_SIGNALS:
+            if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                continue  # started with nohup, to go on without a terminal
             signal.signal(number, self._received)
 
     def hurried(self) -> bool:

@@ -8,8 +8,9 @@ INTERVAL, and whoever wants to know looks at the file's age:
 
 A worker touches it from its event loop, only while it is connected to its broker: the timer ends with the connection
 and begins anew with the next one. So the file grows old when the process is gone or stopped, when its loop hangs, and
-when the broker stays away. It says nothing of the jobs: one that hangs is ended by its own time limit. A beat touches
-it after every look at its schedule (`beat.py`).
+when the broker stays away. How soon a broker is missed that hangs without closing its connections is the transport's
+affair: after the socket's time-out on Redis, after two heartbeats on AMQP. The file says nothing of the jobs: one that
+hangs is ended by its own time limit. A beat touches it after every look at its schedule (`beat.py`).
 """
 
 from __future__ import annotations

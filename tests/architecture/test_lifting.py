@@ -38,11 +38,6 @@ from django.apps import apps
 app = Celery("shop", broker="memory://", backend="cache+memory://")
 app.conf.update(task_always_eager=True, task_store_eager_result=True)
 
-import vendor_jobs
-for found in pkgutil.walk_packages(vendor_jobs.__path__, "vendor_jobs."):
-    if "__main__" not in found.name:
-        importlib.import_module(found.name)
-
 from shop.tasks import sell
 from vendor_jobs import UnknownTask, publish
 try:
@@ -50,8 +45,14 @@ try:
 except UnknownTask as unknown:
     print(unknown)
 
-print(importlib.util.find_spec("tasks"), [name for name in sys.modules if name.split(".")[0] == "tasks"])
 print(apps.get_app_config("tasks").name, sell.name, sell.delay(4).get())
+
+import vendor_jobs
+for found in pkgutil.walk_packages(vendor_jobs.__path__, "vendor_jobs."):
+    if "__main__" not in found.name:
+        importlib.import_module(found.name)
+
+print(importlib.util.find_spec("tasks"), [name for name in sys.modules if name.split(".")[0] == "tasks"])
 print(sorted({model._meta.db_table.split("_")[0] for model in apps.get_app_config("tasks").get_models()} - {"tasks"}))
 """
 
@@ -87,11 +88,11 @@ def test_copied_under_another_name_it_keeps_its_label_its_names_and_its_tables(s
     with (shop / "settings.py").open("a") as settings:
         settings.write('INSTALLED_APPS += ["django_celery_beat"]\n')  # the toolkit's scheduler builds on it
 
-    unknown, absent, job, tables = python(shop, "-c", JOURNEY).splitlines()
+    unknown, job, absent, tables = python(shop, "-c", JOURNEY).splitlines()
 
     assert unknown == "no task is registered as 'shop.sel', did you mean 'shop.sell'?"
-    assert absent == "None []"
     assert job == "vendor_jobs shop.sell 8"
+    assert absent == "None []"
     assert tables == "[]"
 
 

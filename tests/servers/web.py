@@ -94,6 +94,16 @@ def late(server: WebServer, answer: Answer, *, seconds: float) -> Answer:
     return wait
 
 
+def in_turn(*answers: Answer) -> Answer:
+    """The first answer to the first request, and so on."""
+    left = iter(answers)
+
+    def answer(connection: socket.socket) -> None:
+        next(left)(connection)
+
+    return answer
+
+
 @contextmanager
 def web_server(tls: ssl.SSLContext | None = None) -> Iterator[WebServer]:
     """A server for the time of the block."""

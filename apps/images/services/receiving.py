@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
@@ -62,7 +61,6 @@ def image_receive_upload(*, owner: User, title: str, upload: StoredUpload) -> Im
 
 def image_receive_url(*, owner: User, url: str) -> Image:
     """Write down a URL to fetch an image from. Raises FetchRefused for one that will not be fetched."""
-    checked_url(url)
-    title = unquote(urlsplit(url).path.rpartition("/")[2])
+    title = checked_url(url).path.rpartition("/")[2]
     printable = "".join(character for character in title if character.isprintable())
     return Image.objects.create(owner=owner, title=printable[:TITLE_LENGTH] or "untitled", source_url=url)

@@ -29,7 +29,7 @@ def mail_send(*, to: str, subject: str, body: str, key: str, headers: Mapping[st
     all_headers = {**(headers or {}), "Message-ID": f"<{key}@{domain}>"}
     mail = EmailMessage(subject=subject, body=body, to=[to], headers=all_headers)
     try:
-        mail.send()
+        sent = mail.send()
     except smtplib.SMTPRecipientsRefused as error:
         code, answer = next(iter(error.recipients.values()))
         raise _refusal(code, answer) from error
@@ -39,6 +39,8 @@ def mail_send(*, to: str, subject: str, body: str, key: str, headers: Mapping[st
         raise MailServerAway(str(error) or type(error).__name__) from error
     except ValueError as error:  # Django's, for what is no address or no header; a UnicodeError is one too
         raise MailMalformed(str(error)) from error
+    if not sent:  # Django drops it silently
+        raise MailMalformed("it has no recipient")
 
 
 def _refusal(code: int, answer: bytes | str) -> Transient | Permanent:

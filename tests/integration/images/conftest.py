@@ -21,12 +21,6 @@ from tests.servers.s3 import s3, shared_s3
 __all__ = ["s3", "shared_s3"]
 
 
-@pytest.fixture(autouse=True)
-def project_app() -> None:
-    """Importing pytest-celery makes an app without a broker the current one."""
-    app.set_current()
-
-
 @pytest.fixture
 def files(tmp_path: Path, settings: Settings) -> Path:
     """The default storage is a directory of this test's own, as it is where no S3 is given."""

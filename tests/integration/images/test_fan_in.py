@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 
 from apps.images.models import Image, Rendition
 from apps.images.renditions import SIZES, formats
@@ -17,6 +18,7 @@ from apps.images.services import rendering
 from apps.images.services.originals import original_validate
 from apps.images.services.publishing import image_fail
 from apps.images.services.rendering import rendition_make
+from project.local.waiting import wait_until
 from tests.integration.images.drawing import encoded, quarters
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,16 +72,39 @@ def test_a_last_member_that_died_before_its_message_was_sent_sends_it_when_it_ru
     assert published() == [("images.store_renditions", {"image_id": image.pk})]
 
 
-def test_members_that_end_at_once_go_on_together(image: Image, published: Published) -> None:
-    """Each must see the others' rows or be seen by them, whichever commits last; without the lock, none goes on."""
+def make_elsewhere(image: Image, size: str) -> None:
+    """As another process would, on a database connection of its own."""
+    try:
+        rendition_make(image_id=image.pk, size=size)
+    finally:
+        connections.close_all()
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone() is not None
+
+
+def test_of_two_members_that_end_at_once_the_second_sees_the_first(image: Image, published: Published) -> None:
+    """Were each to look before the other's commit, both would see one missing, and nobody would go on."""
+    rendition_make(image_id=image.pk, size="medium")
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            rendition_make(image_id=image.pk, size="thumb")
+            other = pool.submit(make_elsewhere, image, "large")
+            assert wait_until(lambda: other.done() or somebody_waits_for_a_lock(), within=timedelta(seconds=10))
+        other.result(10)
+    assert published() == [("images.store_renditions", {"image_id": image.pk})]
+
+
+def test_members_delivered_twice_and_at_once_go_on_together(image: Image, published: Published) -> None:
+    """Every size in two processes at the same moment: each is recorded once, and the image goes on."""
     start = Barrier(2 * len(SIZES))
 
     def make(size: str) -> None:
         start.wait(10)
-        try:
-            rendition_make(image_id=image.pk, size=size)
-        finally:
-            connections.close_all()
+        make_elsewhere(image, size)
 
     with ThreadPoolExecutor(2 * len(SIZES)) as pool:
         list(pool.map(make, [*SIZES, *SIZES]))

@@ -97,6 +97,13 @@ def test_a_decompression_bomb_is_refused_by_its_header() -> None:
     assert time.monotonic() - started < 1
 
 
+def test_a_heic_image_is_told_from_an_avif_one() -> None:
+    """Phones send it; the codec in it is not in the build, and the sentence says what to send instead."""
+    avif = encoded(quarters(), "avif")
+    with pytest.raises(InvalidImage, match="HEIC image; send it as JPEG or AVIF"):
+        inspect_here(avif.replace(b"ftypavif", b"ftypheic"))
+
+
 def test_an_image_in_more_than_screen_colours_is_refused() -> None:
     """A satellite's nine channels are no photograph."""
     nine = quarters().bandjoin([quarters(), quarters()]).copy(interpretation="multiband")

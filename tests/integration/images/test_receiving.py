@@ -73,6 +73,7 @@ def test_a_url_that_will_not_be_fetched_is_refused_at_once(owner: User, url: str
         ("https://pictures.example/cats/chelsea.png?size=large", "chelsea.png"),
         ("https://pictures.example/caf%C3%A9%00%0a.png", "café.png"),
         ("https://pictures.example/", "untitled"),
+        ("https://[pictures/a.png", "a.png"),
         ("https://pictures.example/" + "x" * 500, "x" * 200),
     ],
 )

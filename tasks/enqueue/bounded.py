@@ -1,0 +1,25 @@
+"""A Celery app whose publishers give up long before its consumers do.
+
+A consumer waits 10 s for an answer and lets redis-py try again, because giving up costs it what it holds. A publisher
+holds a request up, or a worker's slot. With the consumer's patience, one publish to a Redis that hangs took 140 s: each
+try of Celery's waits for several of redis-py's, on the old connection and on a new one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from celery import Celery
+from kombu import Connection
+
+# Redis' and Valkey's; other transports don't read them. Celery's own `task_publish_retry_policy` does the retrying.
+PUBLISHING: Final[dict[str, Any]] = {"socket_timeout": 2.0, "retry_on_timeout": False}
+
+
+class BoundedCelery(Celery):
+    """Celery, with PUBLISHING over the broker's transport options for whatever writes."""
+
+    def connection_for_write(self, url: str | None = None, **options: Any) -> Connection:
+        """Celery's; options that are given explicitly win."""
+        transport_options = {**PUBLISHING, **(options.pop("transport_options", None) or {})}
+        return super().connection_for_write(url, transport_options=transport_options, **options)
