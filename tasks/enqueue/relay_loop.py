@@ -7,11 +7,13 @@ import os
 import random
 import select
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from celery import Celery
 from django.db import DatabaseError, InterfaceError, connections
 
+from ..conf import conf
 from . import rows
 from .relay import BATCH, BrokerAway, Relay
 
@@ -54,6 +56,7 @@ class RelayLoop:
                 if not self._round():
                     self._wait(self._idle_time())
                 self._failures = 0
+                self._beat()
             except BrokerAway as error:
                 self._back_off(str(error))
             except (DatabaseError, InterfaceError) as error:
@@ -69,6 +72,11 @@ class RelayLoop:
         for _, task_id, problem in done.refused:
             log.error("message %s was set aside, the broker refuses it: %s", task_id, problem)
         return bool(promoted or done.sent or done.refused)
+
+    def _beat(self) -> None:
+        """Touch the heartbeat file, where one is set: the database and the broker answer, and the loop turns."""
+        if name := conf().heartbeat_file:
+            Path(name).touch()
 
     def _idle_time(self) -> timedelta:
         due = self.relay.next_due()

@@ -32,21 +32,30 @@ def start_process(process_environment: dict[str, str], tmp_path: Path) -> Iterat
     """Every process that it starts ends with the test."""
     app.set_current()  # importing pytest-celery makes an app without a broker the current one
     commands = parse_procfile((PROJECT_ROOT / "Procfile").read_text()).processes
+    started: list[Child] = []
     with ExitStack() as ends:
 
         def start(name: str, /, **variables: str) -> Child:
             child = Child(
                 name=name,
-                command=[sys.executable, "-m", *shlex.split(commands[name])],
+                command=_command(commands[name]),
                 environment={**process_environment, **variables},
                 directory=PROJECT_ROOT,
                 log=tmp_path / f"{name}.log",
             )
             ends.callback(child.kill)
             child.start()
+            started.append(child)
             if name.startswith("worker_"):
+                if not any(running.name == "relay" for running in started):
+                    start("relay", **variables)  # or nothing would ever reach the worker
                 wait_until(lambda: not child.alive or app.control.ping(timeout=0.5), within=UP_WITHIN)
                 assert child.alive, child.log_tail()
             return child
 
         yield start
+
+
+def _command(line: str) -> list[str]:
+    words = shlex.split(line)
+    return [sys.executable, *words[1:]] if words[0] == "python" else [sys.executable, "-m", *words]
