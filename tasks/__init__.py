@@ -16,12 +16,25 @@ if TYPE_CHECKING:
     from .decorators import task
     from .enqueue.outbox import publish
     from .enqueue.status import JobStatus, status
-    from .errors import KeyConflict, KeyInProgress, PayloadRefused, Permanent, Transient, UnknownTask
+    from .enqueue.uniqueness import Unique
+    from .errors import (
+        AlreadyBegun,
+        AlreadyEnqueued,
+        KeyConflict,
+        KeyInProgress,
+        PayloadRefused,
+        Permanent,
+        Transient,
+        UnknownTask,
+    )
     from .execution.batch import Batch
+    from .execution.cancellation import cancel
     from .execution.settlement import Settled
     from .failure.backoff import RetryPolicy
 
 __all__ = [
+    "AlreadyBegun",
+    "AlreadyEnqueued",
     "Batch",
     "JobStatus",
     "KeyConflict",
@@ -32,13 +45,17 @@ __all__ = [
     "RetryPolicy",
     "Settled",
     "Transient",
+    "Unique",
     "UnknownTask",
+    "cancel",
     "publish",
     "status",
     "task",
 ]
 
 _HOMES = {
+    "AlreadyBegun": ".errors",
+    "AlreadyEnqueued": ".errors",
     "Batch": ".execution.batch",
     "JobStatus": ".enqueue.status",
     "KeyConflict": ".errors",
@@ -49,7 +66,9 @@ _HOMES = {
     "RetryPolicy": ".failure.backoff",
     "Settled": ".execution.settlement",
     "Transient": ".errors",
+    "Unique": ".enqueue.uniqueness",
     "UnknownTask": ".errors",
+    "cancel": ".execution.cancellation",
     "publish": ".enqueue.outbox",
     "status": ".enqueue.status",
     "task": ".decorators",

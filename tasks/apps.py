@@ -11,3 +11,7 @@ class TasksConfig(AppConfig):
     name = __package__
     label = "tasks"
     verbose_name = "Background jobs"
+
+    def ready(self) -> None:
+        """Connect what listens to Celery."""
+        from .execution import revocation  # noqa: F401

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from inspect import signature as signature_of
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, TypeVar, cast
 
 from celery.contrib.django.task import DjangoTask
 
@@ -26,6 +26,9 @@ from .enqueue.bulk import enqueue_many
 from .enqueue.outbox import enqueue
 from .enqueue.payloads import check_payload
 from .enqueue.recording import current_recorder
+from .enqueue.unique_alone import IN_CANVAS, check_followers
+from .enqueue.uniqueness import Unique
+from .errors import UniqueRefused
 from .execution.attempt import attempt
 from .execution.effects import current_key
 from .execution.settlement import Settled
@@ -39,6 +42,10 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# What Celery's `apply_async` takes by position after the arguments, and what of its options is about the broker alone.
+_BY_POSITION: Final = ("task_id", "producer", "link", "link_error", "shadow")
+_BROKERS: Final = frozenset({"producer", "publisher", "connection", "router", "add_to_parent"})
 
 
 class ReliableTask(DjangoTask[P, R], Generic[P, R]):
@@ -57,6 +64,8 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
     lease: timedelta = timedelta(minutes=10)
     on_unknown: Literal["retry", "dead"] = "dead"
     reconcile: Callable[[str], Settled | None] | None = None
+
+    unique: Unique | None = None
 
     # What the rest of the toolkit knows a task of this base by.
     is_reliable = True
@@ -83,7 +92,7 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
 
         Beside the task's own arguments it takes `countdown`, `eta`, `expires`, `priority`, `headers`, `task_id`,
         `link` and `link_error`, as `apply_async` does. Raises TypeError for arguments that the task doesn't take, and
-        PayloadRefused for those that aren't JSON.
+        PayloadRefused for those that aren't JSON. For a unique task, see `enqueue.uniqueness`.
         """
         options = {name: kwargs.pop(name) for name in ENQUEUE_OPTIONS & kwargs.keys()}
         check_arguments: Any = self.__header__  # type: ignore[attr-defined]
@@ -101,11 +110,24 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
         *rest: Any,
         **options: Any,
     ) -> AsyncResult[R]:
-        """Publish as Celery does. Raises PayloadRefused for arguments that wouldn't arrive as they were sent."""
+        """Publish as Celery does; a unique task is enqueued (`enqueue.uniqueness`), in the caller's transaction.
+
+        Raises PayloadRefused for arguments that wouldn't arrive as they were sent, and UniqueRefused for a unique task
+        in a canvas.
+        """
         self._check_payload(args, kwargs)
-        if recorder := current_recorder():
+        options.update(zip(_BY_POSITION, rest, strict=False))
+        recorder = current_recorder()
+        if recorder is None and self._is_new_and_unique(options):
+            call = {name: value for name, value in options.items() if name not in _BROKERS}
+            return self.AsyncResult(enqueue(self.signature(args, kwargs), **call))
+        if recorder is None or not recorder.takes_unique:
+            check_followers(options)
+        if recorder is not None:
+            if self.unique is not None and not recorder.takes_unique:
+                raise UniqueRefused(str(self.name), IN_CANVAS)
             options["producer"] = recorder
-        return super().apply_async(args, kwargs, *rest, **options)
+        return super().apply_async(args, kwargs, **options)
 
     def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> Any:  # None, though Celery's stubs say otherwise
         """Celery's; raises PayloadRefused here, not after the commit, when the rows would stay without their job."""
@@ -127,6 +149,12 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
         """Celery's signature; raises PayloadRefused here, not when a chain gets to it."""
         self._check_payload(args, starargs[0] if starargs else starkwargs.get("kwargs"))
         return super().signature(args, *starargs, **starkwargs)
+
+    def _is_new_and_unique(self, options: Mapping[str, Any]) -> bool:
+        """Whether this is a unique job, and neither the next attempt of the running one nor run inside its call."""
+        request: Any = self.request
+        is_again = request.id is not None and options.get("task_id") == request.id
+        return self.unique is not None and not is_again and not self.app.conf.task_always_eager
 
     def _check_payload(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> None:
         check_payload(str(self.name), args or (), kwargs or {}, max_bytes=conf().payload_max_bytes)

@@ -10,8 +10,9 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast, overload
 from celery import shared_task
 
 from .base import ReliableTask
+from .enqueue.uniqueness import check_unique
 from .errors import InvalidDeclaration
-from .execution.declaration import effect_attributes
+from .execution.declaration import effect_attributes, signature_without_self
 from .failure.backoff import RetryPolicy
 from .options import EFFECT_OPTIONS, check_limits, check_name, check_options
 
@@ -72,6 +73,7 @@ def task(
     once: the idempotency key of the effect, as a template over the parameters ("orders:{order_id}:charge") or a
         function of them; default: the task id. *ttl*: how long it is remembered (30 days). *lease*: after this
         an external effect's worker is taken for dead (default: the time limit and 10 seconds).
+    unique: `Unique(by=("user_id",), ...)` when of the jobs that mean the same only one is to be enqueued.
     bind: the task itself is the first argument.
     celery_options: anything else that Celery's `task` takes. `max_retries` alone stands for
         `retry=RetryPolicy(max_retries=...)`.
@@ -83,6 +85,7 @@ def task(
     _check_retry_on(wire_name, retry_on)
     hard, soft = check_limits(wire_name, time_limit, soft_time_limit)
     policy = _policy(wire_name, retry, celery_options)
+    unique = celery_options.pop("unique", None)
     effect_options = {option: celery_options.pop(option) for option in EFFECT_OPTIONS & celery_options.keys()}
     base = _base(wire_name, celery_options)
 
@@ -92,6 +95,8 @@ def task(
         effect = effect_attributes(
             wire_name, function, dict(effect_options), bind=bind, time_limit=timedelta(seconds=hard)
         )
+        if unique is not None:
+            check_unique(wire_name, unique, signature_without_self(function, bind=bind))
         declared = _shared_task(
             name=wire_name,
             base=base,
@@ -101,6 +106,7 @@ def task(
             max_retries=policy.max_retries,
             retry_policy=policy,
             retry_on=retry_on,
+            **({} if unique is None else {"unique": unique}),
             **effect,
             **celery_options,
         )(function)

@@ -79,6 +79,44 @@ class UnknownTask(LookupError):
         return f"no task is registered as {self.name!r}{hint}"
 
 
+class AlreadyEnqueued(Exception):
+    """A unique task, declared to raise then, was enqueued while a job of the same kind was there: *owner*, its id."""
+
+    def __init__(self, task: str, arguments: str, owner: str) -> None:
+        super().__init__(task, arguments, owner)
+        self.task, self.arguments, self.owner = task, arguments, owner
+
+    def __str__(self) -> str:
+        return f"{self.task} is enqueued already for {self.arguments}: as {self.owner}"
+
+
+class AlreadyBegun(AlreadyEnqueued):
+    """A unique job was to be given new arguments, but it has begun, or has succeeded within its period."""
+
+    def __init__(self, task: str, arguments: str, owner: str) -> None:
+        super().__init__(task, arguments, owner)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.task} for {self.arguments} has begun as {self.owner}, so these arguments were not taken: enqueue "
+            "it again when that has ended, or declare it unique until='started'"
+        )
+
+
+class UniqueRefused(TypeError):
+    """A unique task was enqueued where another job standing for it would leave something undone."""
+
+    def __init__(self, task: str, place: str) -> None:
+        super().__init__(task, place)
+        self.task, self.place = task, place
+
+    def __str__(self) -> str:
+        return (
+            f"task {self.task!r} is unique, so another job may stand for it, and can't be {self.place}: enqueue it by "
+            "itself, in the body of the task that it is to follow, say"
+        )
+
+
 class IdempotencyError(Exception):
     """Something about an idempotency key."""
 

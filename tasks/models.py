@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .enqueue.models import OutboxMessage
+from .enqueue.unique_models import UniqueLock
 from .execution.batch_models import Batch, BatchMember
 from .execution.models import LedgerEntry
 
-__all__ = ["Batch", "BatchMember", "LedgerEntry", "OutboxMessage"]
+__all__ = ["Batch", "BatchMember", "LedgerEntry", "OutboxMessage", "UniqueLock"]

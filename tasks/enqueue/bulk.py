@@ -16,6 +16,7 @@ from django.db import transaction
 from kombu.utils.json import dumps
 
 from ..conf import conf
+from ..errors import UniqueRefused
 from . import rows
 from .models import OutboxMessage
 from .outbox import registered
@@ -35,8 +36,11 @@ def enqueue_many(name: str, calls: Iterable[Mapping[str, Any]], **options: Any) 
 
     Written in chunks by COPY, each in the caller's transaction or, outside one, in a transaction of its own. *options*
     are those of `enqueue`, the same for all. Raises what `publish` raises; nothing of that chunk is written then.
+    Raises UniqueRefused for a unique task: each of its calls is decided on its own.
     """
     task = registered(name)
+    if getattr(task, "unique", None):
+        raise UniqueRefused(name, "one of many that are written at once")
     remaining = iter(calls)
     written = 0
     while chunk := list(islice(remaining, CHUNK)):

@@ -15,6 +15,7 @@ from django.db import transaction
 from ..errors import UnknownTask
 from . import rows
 from .recording import recording
+from .unique_jobs import unique_enqueue, unique_task
 
 
 def publish(name: str, /, **kwargs: Any) -> str:
@@ -32,9 +33,13 @@ def enqueue(signature: Signature[Any], **options: Any) -> str:
     """Write *signature*, a task's or a whole canvas, to the outbox; return its task id at once.
 
     In a transaction it is part of it; outside one it commits by itself. A chain's id is that of its last link, as in
-    Celery. *options* are those of `apply_async`.
+    Celery. *options* are those of `apply_async`. A unique task's id is that of the job that stands for the call; see
+    `uniqueness` for what it raises.
     """
-    task_id = str(options.pop("task_id", None) or signature.options.get("task_id") or uuid())
+    given = options.pop("task_id", None) or signature.options.get("task_id")
+    if (task := unique_task(signature)) is not None:
+        return unique_enqueue(task, signature, given, options)
+    task_id = str(given or uuid())
     with transaction.atomic(using=rows.alias(), savepoint=False):
         with recording() as recorder:
             signature.apply_async(task_id=task_id, **options)

@@ -22,9 +22,13 @@ _recorder: ContextVar[Recorder | None] = ContextVar("tasks_recorder", default=No
 
 
 class Recorder:
-    """Stands where Celery expects a kombu Producer; `messages` are the rows it was given, not yet saved."""
+    """Stands where Celery expects a kombu Producer; `messages` are the rows it was given, not yet saved.
 
-    def __init__(self) -> None:
+    takes_unique: whoever records knows what to do with a unique task's message.
+    """
+
+    def __init__(self, *, takes_unique: bool = False) -> None:
+        self.takes_unique = takes_unique
         self.messages: list[OutboxMessage] = []
         self.connection = _NoConnection()
         self.channel = None
@@ -80,9 +84,9 @@ def current_recorder() -> Recorder | None:
 
 
 @contextmanager
-def recording() -> Iterator[Recorder]:
+def recording(*, takes_unique: bool = False) -> Iterator[Recorder]:
     """Within it, toolkit tasks are recorded instead of published."""
-    recorder = Recorder()
+    recorder = Recorder(takes_unique=takes_unique)
     token = _recorder.set(recorder)
     try:
         yield recorder

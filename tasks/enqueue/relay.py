@@ -26,6 +26,7 @@ from kombu.exceptions import BatchPublishError, OperationalError  # type: ignore
 from .. import crashpoints
 from ..signals import message_unsendable
 from . import rows
+from .unique_locks import lock_release
 
 BATCH: Final = 500
 
@@ -109,8 +110,9 @@ class Relay:
             done.refused = self._hand_over(messages)
             crashpoints.reach("after_send", "relay")
             aside = {row for row, _, _ in done.refused}
-            for row, _, problem in done.refused:
+            for row, task_id, problem in done.refused:
                 cursor.execute(_SET_ASIDE, [problem, row])
+                lock_release(task_id, "unsendable")
             sent = [message[0] for message in messages if message[0] not in aside]
             cursor.execute(_SENT, [sent])
             done.sent = len(sent)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final
 
+from celery import uuid
 from django.db import connections, router
 
 from .models import OutboxMessage
 
 CHANNEL: Final = "tasks_outbox"
+
+# The header that tells a message whose job was given new arguments from the copies that carry the old ones.
+EDITION: Final = "tasks_edition"
 
 COLUMNS: Final = (
     "task_id", "name", "state", "priority", "retries", "due_at", "exchange", "routing_key",
@@ -34,8 +39,23 @@ _AGAIN: Final = f"""
     ON CONFLICT (task_id) DO UPDATE SET
         state = excluded.state, retries = excluded.retries, due_at = excluded.due_at,
         headers = excluded.headers, body = excluded.body, problem = excluded.problem,
-        sent_at = NULL, started_at = NULL, send_failures = 0
+        sent_at = NULL, send_failures = 0
     WHERE tasks_outbox.finished_at IS NULL AND tasks_outbox.retries <= excluded.retries
+"""  # noqa: S608
+
+_LOCK_UNBEGUN: Final = """
+    SELECT due_at, created_at FROM tasks_outbox
+    WHERE task_id = %s AND started_at IS NULL AND finished_at IS NULL FOR UPDATE
+"""
+_REPLACEABLE: Final = (
+    "state", "priority", "due_at", "exchange", "routing_key", "headers", "properties", "body", "send_failures",
+)  # fmt: skip
+_REPLACE: Final = f"""
+    WITH written AS (
+        UPDATE tasks_outbox SET {", ".join(f"{name} = %s" for name in _REPLACEABLE)}, sent_at = NULL
+        WHERE task_id = %s RETURNING state
+    )
+    SELECT pg_notify('{CHANNEL}', '') FROM written WHERE state = 'queued'
 """  # noqa: S608
 
 
@@ -69,6 +89,25 @@ def insert_again(message: OutboxMessage) -> None:
     """Write a job's next attempt: the row of its task id, or a new one for a job that had none."""
     with cursor() as execute:
         execute.execute(_AGAIN, values(message))
+
+
+def lock_unbegun(task_id: str) -> tuple[datetime, datetime] | None:
+    """Lock a job that was never begun, so that nobody sends or begins it; return when it is due and was made.
+
+    None when it has begun or ended, or is gone. Waits for a relay that has it in hand.
+    """
+    with cursor() as execute:
+        execute.execute(_LOCK_UNBEGUN, [task_id])
+        found: tuple[datetime, datetime] | None = execute.fetchone()
+    return found
+
+
+def replace(message: OutboxMessage) -> None:
+    """Give a job that `lock_unbegun` has locked a new message. Copies of its old one are void from the commit on."""
+    message.headers[EDITION] = uuid()
+    given = dict(zip(COLUMNS, values(message), strict=True))
+    with cursor() as execute:
+        execute.execute(_REPLACE, [*(given[name] for name in _REPLACEABLE), message.task_id])
 
 
 def copy(jobs: Iterable[Sequence[Any]]) -> int:

@@ -72,12 +72,12 @@ def _begin(task: ReliableTask[..., Any]) -> None:
 
 def _begun(task: ReliableTask[..., Any]) -> bool:
     try:
-        return job_begin(str(task.request.id), task.request.retries)
+        return job_begin(task)
     except (OperationalError, InterfaceError):
         if rows.answers():
             raise
     # The connection was kept from the job before, and had died since.
-    return job_begin(str(task.request.id), task.request.retries)
+    return job_begin(task)
 
 
 def _failed(task: ReliableTask[..., Any], error: Exception) -> None:

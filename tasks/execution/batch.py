@@ -19,6 +19,7 @@ from django.db import transaction
 
 from ..enqueue import rows
 from ..enqueue.outbox import enqueue
+from ..enqueue.unique_alone import refuse_unique
 from .batch_models import Batch as BatchRow
 from .batches import HEADER, batch_close
 
@@ -88,7 +89,11 @@ class Batch:
         self._atomic.__exit__(kind, error, trace)
 
     def add(self, signature: Signature[Any], **options: Any) -> str:
-        """Enqueue *signature*, a task or a chain, as a member; return its task id. A chain ends with its last link."""
+        """Enqueue *signature*, a task or a chain, as a member; return its task id. A chain ends with its last link.
+
+        Raises UniqueRefused for a unique task: the job that stood for it would be no member.
+        """
+        refuse_unique(signature)
         links = [*signature.tasks] if isinstance(signature, _chain) else [signature]
         member = links[-1].clone()
         member.options["headers"] = {**(member.options.get("headers") or {}), HEADER: self.id}
@@ -113,6 +118,7 @@ class Batch:
 def _frozen(signature: Signature[Any] | None) -> dict[str, Any] | None:
     if signature is None:
         return None
+    refuse_unique(signature)
     frozen = signature.clone()
     frozen.freeze()
     return dict(frozen)

@@ -23,7 +23,7 @@ def effect_attributes(
     Raises InvalidDeclaration for what could not work.
     """
     given = {name: options.pop(name) for name in EFFECT_OPTIONS & options.keys()}
-    signature = _signature(function, bind=bind)
+    signature = signature_without_self(function, bind=bind)
     if taken := ENQUEUE_OPTIONS & signature.parameters.keys():
         raise InvalidDeclaration(task, f"the parameter {min(taken)!r} is an option of enqueue: name it otherwise")
     effect = given.get("effect")
@@ -50,7 +50,8 @@ def effect_attributes(
     }
 
 
-def _signature(function: Callable[..., Any], *, bind: bool) -> inspect.Signature:
+def signature_without_self(function: Callable[..., Any], *, bind: bool) -> inspect.Signature:
+    """The signature that the task's callers see."""
     signature = inspect.signature(function)
     if not bind:
         return signature

@@ -13,33 +13,42 @@ from celery.exceptions import Retry
 
 from ..enqueue import rows
 from ..enqueue.recording import recording
+from ..enqueue.unique_locks import FREED_AT_BEGIN, FREED_AT_END
 from ..signals import job_finished
 
 if TYPE_CHECKING:
     from ..base import ReliableTask
 
-_BEGIN: Final = """
+_BEGIN: Final = f"""
     WITH begun AS (
         UPDATE tasks_outbox SET state = 'started', started_at = now()
-        WHERE task_id = %(id)s AND finished_at IS NULL AND retries <= %(retries)s RETURNING 1
-    )
+        WHERE task_id = %(id)s AND finished_at IS NULL AND retries <= %(retries)s
+            AND coalesce(headers ->> '{rows.EDITION}', '') = %(edition)s
+        RETURNING 1
+    ), freed AS ({FREED_AT_BEGIN})
     SELECT EXISTS (SELECT 1 FROM begun), EXISTS (SELECT 1 FROM tasks_outbox WHERE task_id = %(id)s)
-"""
+"""  # noqa: S608 -- constants only
 # A late copy of an earlier attempt may find that the job can be done, but not that it can't.
-_END: Final = """
+_END: Final = f"""
     WITH ended AS (
         UPDATE tasks_outbox SET state = %(state)s, finished_at = now(), problem = %(problem)s
         WHERE task_id = %(id)s AND finished_at IS NULL AND (%(state)s = 'succeeded' OR retries <= %(retries)s)
         RETURNING 1
-    )
+    ), freed AS ({FREED_AT_END})
     SELECT EXISTS (SELECT 1 FROM ended), EXISTS (SELECT 1 FROM tasks_outbox WHERE task_id = %(id)s)
-"""
+"""  # noqa: S608
 
 
-def job_begin(task_id: str, retries: int) -> bool:
-    """Mark the job started. False when it must not run: it has ended, or a later attempt has taken its place."""
+def job_begin(task: ReliableTask[..., Any]) -> bool:
+    """Mark the job started.
+
+    False when this delivery must not run: the job has ended, a later attempt has taken its place, or it was given
+    other arguments since this message was sent.
+    """
+    request: Any = task.request
+    edition = getattr(request, rows.EDITION, None) or ""
     with rows.cursor() as cursor:
-        cursor.execute(_BEGIN, {"id": task_id, "retries": retries})
+        cursor.execute(_BEGIN, {"id": str(request.id), "retries": request.retries, "edition": edition})
         begun, known = cursor.fetchone()
     return bool(begun or not known)
 
@@ -62,7 +71,7 @@ def job_end(task: ReliableTask[..., Any], state: str, problem: str = "") -> bool
 
 def job_try_again(task: ReliableTask[..., Any], wait: timedelta, error: Exception) -> Retry:
     """Write the next attempt, *wait* from now; return the Retry that tells the worker so."""
-    with recording() as recorder:
+    with recording(takes_unique=True) as recorder:
         retry = task.retry(
             exc=error,
             countdown=wait.total_seconds(),
@@ -76,6 +85,6 @@ def job_try_again(task: ReliableTask[..., Any], wait: timedelta, error: Exceptio
 def job_give_back(task: ReliableTask[..., Any], wait: timedelta) -> None:
     """Let the same attempt come again *wait* from now: nothing was tried, so nothing is counted."""
     request: Any = task.request
-    with recording() as recorder:
+    with recording(takes_unique=True) as recorder:
         task.signature_from_request(request, countdown=wait.total_seconds(), retries=request.retries).apply_async()
     rows.insert_again(recorder.messages[0])

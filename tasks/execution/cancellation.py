@@ -1,0 +1,64 @@
+"""`cancel`: a job that waits is given up, for good, in the caller's transaction.
+
+It stays in the outbox as CANCELLED; a delivery that is under way already is dropped when it arrives. What it holds is
+given back: its unique lock is free, and a batch or chord that it is a member of counts it as dead. Its callbacks and
+error callbacks are not called, as with Celery's `revoke`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from celery import current_app
+from django.db import transaction
+
+from ..enqueue import rows
+from ..enqueue.unique_locks import FREED_AT_END
+from ..signals import job_finished
+from .membership import member_died
+
+_CANCEL: Final = f"""
+    WITH ended AS (
+        UPDATE tasks_outbox SET state = %(state)s, finished_at = now(), problem = %(problem)s
+        WHERE task_id = %(id)s AND finished_at IS NULL AND (state <> 'started' OR %(running)s)
+        RETURNING name, headers, body
+    ), freed AS ({FREED_AT_END})
+    SELECT name, headers, body FROM ended
+"""  # noqa: S608 -- constants only
+
+
+def cancel(task_id: str) -> bool:
+    """Cancel a job that is queued, scheduled, sent, or to be tried again. False for one that runs or has ended."""
+    return job_cancel(task_id, "cancelled")
+
+
+def job_cancel(task_id: str, problem: str, *, running: bool = False) -> bool:
+    """Cancel a job, with the reason. running: even one that has been started, because it was killed."""
+    given = {"id": task_id, "state": "cancelled", "problem": problem[:500], "running": running}
+    with transaction.atomic(using=rows.alias()):
+        with rows.cursor() as cursor:
+            cursor.execute(_CANCEL, given)
+            found = cursor.fetchone()
+        if found is None:
+            return False
+        name, headers, body = found
+        task = current_app.tasks.get(name)
+        if task is not None:
+            _count_as_dead(task, _loaded(headers), _loaded(body))
+        job_finished.send(sender=type(task), task_id=task_id, name=name, state="cancelled", problem=problem)
+    return True
+
+
+def _count_as_dead(task: Any, headers: dict[str, Any], body: Any) -> None:
+    """Tell what the job is a member of, by its message, as its own attempt would."""
+    _, _, follows = body
+    task.push_request(**headers, **follows)
+    try:
+        member_died(task)
+    finally:
+        task.pop_request()
+
+
+def _loaded(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
