@@ -17,8 +17,9 @@ from benchmarks.measuring import cpu_of, measured
 from benchmarks.servers import servers
 
 # The worker's cost of a fresh start is left out: it is counted from when it answers.
-WORKER = [sys.executable, "-m", "celery", "-A", "project", "worker", "--queues", "default", "--pool", "solo",
-          "--include", "benchmarks.sample_tasks", "--without-gossip", "--without-mingle", "--loglevel", "WARNING"]  # fmt: skip
+OPTIONS = "--queues default --pool solo --without-gossip --without-mingle --loglevel WARNING"
+WORKER = [sys.executable, "-m", "celery", "-A", "project", "worker", *OPTIONS.split()]
+WORKER += ["--include", "benchmarks.sample_tasks"]
 
 
 def tell(what: str, **figures: Any) -> None:

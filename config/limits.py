@@ -34,8 +34,8 @@ IMAGE_FETCH_MAX_TIME: Final = timedelta(seconds=30)
 # The largest request that is read at all: an image and the form around it.
 REQUEST_MAX_BYTES: Final = IMAGE_MAX_BYTES + 64 * 1024
 
-# A reminder's message goes to the broker when it is due within this time: well below VISIBILITY_TIMEOUT, after which
-# Redis would deliver the waiting message again, and above the time between two looks at the table.
+# A reminder's job is written when it is due within this time, which is well above the time between two looks at the
+# table; until it is due it waits in the outbox.
 REMINDER_HORIZON: Final = timedelta(minutes=30)
 REMINDER_OVERDUE_AFTER: Final = timedelta(minutes=5)
 REMINDER_MOST_AHEAD: Final = timedelta(days=366)

@@ -74,6 +74,8 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
         """Run the body; in a worker, as one attempt at a job (`execution.attempt`)."""
         if self.request.called_directly:
             return super().__call__(*args, **kwargs)
+        if self.request.is_eager:  # `apply()` is a call like any other: no delivery, nothing to be kept once
+            return self.run(*args, **kwargs)
         return cast("R", attempt(self, args, kwargs))
 
     @property
@@ -118,14 +120,14 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
         self._check_payload(args, kwargs)
         options.update(zip(_BY_POSITION, rest, strict=False))
         recorder = current_recorder()
-        if recorder is None and self._is_new_and_unique(options):
-            call = {name: value for name, value in options.items() if name not in _BROKERS}
-            return self.AsyncResult(enqueue(self.signature(args, kwargs), **call))
         if recorder is None or not recorder.takes_unique:
             check_followers(options)
+            if self._is_new_and_unique(options):
+                if recorder is not None:
+                    raise UniqueRefused(str(self.name), IN_CANVAS)
+                call = {name: value for name, value in options.items() if name not in _BROKERS}
+                return self.AsyncResult(enqueue(self.signature(args, kwargs), **call))
         if recorder is not None:
-            if self.unique is not None and not recorder.takes_unique:
-                raise UniqueRefused(str(self.name), IN_CANVAS)
             options["producer"] = recorder
         return super().apply_async(args, kwargs, **options)
 

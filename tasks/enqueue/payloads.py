@@ -86,8 +86,11 @@ def _decimal_problem(value: Decimal) -> str:
 
 
 def _clock_problem(value: datetime | time) -> str:
-    if value.tzinfo is not None and value.utcoffset() is None:
+    offset = value.utcoffset()
+    if value.tzinfo is not None and offset is None:
         return "has a time zone without an offset, which would be lost"
+    if offset is not None and offset.microseconds:
+        return f"is {offset} away from UTC, of which the part of a second would be lost"
     return ""
 
 

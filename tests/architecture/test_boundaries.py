@@ -12,6 +12,7 @@ MAY_READ_ENVIRON = {
     "project/env.py": "the one reader: every variable is declared, typed and explained there",
     "project/local/": "composes the variables of the processes that it starts",
     "tasks/testing/": "hands the test run's variables on to the processes that it starts",
+    "benchmarks/": "composes the variables of the processes that it measures",
     "tests/": "composes the variables of the processes that a test starts",
 }
 ENVIRON = {"os.environ", "os.environb", "os.getenv", "os.putenv", "os.unsetenv"}

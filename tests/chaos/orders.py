@@ -13,10 +13,12 @@ import time
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 
 from tests.chaos.shop_floor import ShopFloor, Tally
 
 KILL_EVERY = timedelta(seconds=2)
+TEND_EVERY = timedelta(milliseconds=100)
 WORKERS = 4
 
 
@@ -26,7 +28,7 @@ def storm(floor: ShopFloor, *, orders: int, seed: int, within: timedelta) -> tup
     began = time.monotonic()
     next_kill = began + KILL_EVERY.total_seconds()
     placed: list[int] = []
-    kills = 0
+    kills, pause = 0, Event()
     while time.monotonic() - began < within.total_seconds():
         if len(placed) < orders:
             placed += floor.place(min(100, orders - len(placed)))
@@ -37,7 +39,7 @@ def storm(floor: ShopFloor, *, orders: int, seed: int, within: timedelta) -> tup
             kills += 1
             next_kill += KILL_EVERY.total_seconds() * draw.uniform(0.5, 1.5)
         floor.tend()
-        time.sleep(0.1)
+        pause.wait(TEND_EVERY.total_seconds())
     return floor.tally(placed), {"kills": kills, "seconds": round(time.monotonic() - began, 1)}
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+
+from celery import shared_task
 
 from tasks import Permanent, RetryPolicy, Transient, task
 
@@ -35,7 +38,7 @@ def call_outside(diary: str, what: str) -> str:
 
 
 @task("sample.fail_at_first", time_limit=10 * SECOND, retry=RetryPolicy.after(SECOND, SECOND), bind=True)
-def fail_at_first(self, diary: str, times: int) -> None:
+def fail_at_first(self: Any, diary: str, times: int) -> None:
     note(diary, f"attempt {self.request.retries}")
     if self.request.retries < times:
         raise Transient("not yet")
@@ -45,3 +48,8 @@ def fail_at_first(self, diary: str, times: int) -> None:
 def fail(diary: str) -> None:
     note(diary, "failing")
     raise Permanent("never")
+
+
+@shared_task(name="sample.plain_note")
+def plain_note(diary: str, what: str) -> None:
+    note(diary, what)

@@ -1,98 +1,74 @@
+"""Jobs from the enqueue to their end, through the outbox, the relay, the broker and a real worker."""
+
 from __future__ import annotations
 
-import subprocess, sys, time, os, signal
-from pathlib import Path
-import pytest
-from celery import chain, current_app
+from celery import chain
 from django.db import transaction
-from tasks.enqueue.outbox import enqueue, publish
-from tasks.enqueue.relay import Relay
-from tasks.enqueue.status import status, JobStatus
-from tasks.enqueue.models import OutboxMessage
+
+from project.local.child import Child
+from project.local.waiting import wait_until
+from tasks import JobStatus, status
+from tasks.enqueue.outbox import enqueue
 from tests.e2e.effects import sample_tasks as sample
+from tests.e2e.effects.conftest import WITHIN, Diary, ended
 
 
-def wait_for(cond, within=20):
-    end = time.monotonic() + within
-    while time.monotonic() < end:
-        if cond():
-            return
-        time.sleep(0.05)
-    raise AssertionError("not in time")
-
-
-@pytest.fixture
-def worker(process_environment, tmp_path):
-    log = (tmp_path / "worker.log").open("w")
-    p = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "celery",
-            "-A",
-            "project",
-            "worker",
-            "-Q",
-            "default,critical,high,low",
-            "-c",
-            "2",
-            "--include",
-            "tests.e2e.effects.sample_tasks,tests.e2e.effects.sample_chords",
-            "--without-gossip",
-            "--without-mingle",
-            "-n",
-            "t@%h",
-        ],
-        env=process_environment,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
-    yield p
-    os.killpg(p.pid, signal.SIGKILL)
-    p.wait()
-    print((tmp_path / "worker.log").read_text()[-6000:])
-
-
-def drain():
-    with Relay(current_app) as relay:
-        relay.promote_due()
-        return relay.send_batch().sent
-
-
-def test_journey(worker, tmp_path, process_environment):
-    diary = tmp_path / "diary"
+def test_a_committed_job_is_carried_out(worker: Child, diary: Diary) -> None:
     with transaction.atomic():
-        a = sample.write_note.enqueue(str(diary), "a")
-    assert status(a) is JobStatus.QUEUED
-    c = enqueue(
+        task_id = sample.write_note.enqueue(diary.name, "a")
+        assert status(task_id) is JobStatus.QUEUED
+    assert ended(task_id, worker) is JobStatus.SUCCEEDED
+    assert diary.lines == ["a"]
+
+
+def test_a_chain_goes_on_link_by_link_under_its_frozen_ids(worker: Child, diary: Diary) -> None:
+    """A database effect, an outside one, and a plain one, each written by the one before."""
+    last = enqueue(
         chain(
-            sample.write_note_once.si(str(diary), "one"),
-            sample.call_outside.si(str(diary), "two"),
-            sample.write_note.si(str(diary), "three"),
-        ).on_error(sample.write_note.si(str(diary), "err"))
+            sample.write_note_once.si(diary.name, "one"),
+            sample.call_outside.si(diary.name, "two"),
+            sample.write_note.si(diary.name, "three"),
+        ).on_error(sample.write_note.si(diary.name, "not this"))
     )
-    r = sample.fail_at_first.enqueue(str(diary), 2)
-    f = enqueue(
-        chain(sample.fail.si(str(diary)), sample.write_note.si(str(diary), "never")).on_error(
-            sample.write_note.si(str(diary), "err2")
+    assert wait_until(lambda: status(last) is JobStatus.SUCCEEDED, within=WITHIN), worker.log_tail(40)
+    assert diary.lines == ["one", "three", "two"]
+
+
+def test_a_retry_waits_in_the_outbox_and_comes_again(worker: Child, diary: Diary) -> None:
+    task_id = sample.fail_at_first.enqueue(diary.name, 2)
+    assert ended(task_id, worker) is JobStatus.SUCCEEDED
+    assert diary.lines == ["attempt 0", "attempt 1", "attempt 2"]
+
+
+def test_a_link_that_dies_takes_its_rest_with_it_and_calls_the_error_callback(worker: Child, diary: Diary) -> None:
+    enqueue(
+        chain(sample.fail.si(diary.name), sample.write_note.si(diary.name, "never")).on_error(
+            sample.write_note.si(diary.name, "error callback")
         )
     )
+    assert wait_until(lambda: "error callback" in diary.lines, within=WITHIN), worker.log_tail(40)
+    assert diary.lines == ["error callback", "failing"]
 
-    def done():
-        drain()
-        return (
-            status(c) is JobStatus.SUCCEEDED
-            and status(r) is JobStatus.SUCCEEDED
-            and diary.exists()
-            and "err2" in diary.read_text()
+
+def test_a_plain_celery_task_in_the_middle_of_a_chain_works(worker: Child, diary: Diary) -> None:
+    """With Celery's own guarantee for that link."""
+    enqueue(
+        chain(
+            sample.write_note.si(diary.name, "before"),
+            sample.plain_note.si(diary.name, "plain"),
+            sample.write_note.si(diary.name, "after"),
         )
-
-    try:
-        wait_for(done)
-    finally:
-        print(diary.read_text() if diary.exists() else "-")
-        print([(m.name, m.state, m.retries, m.problem) for m in OutboxMessage.objects.all()])
-    assert sorted(diary.read_text().split("\n")) == sorted(
-        ["", "a", "one", "two", "three", "attempt 0", "attempt 1", "attempt 2", "failing", "err2"]
     )
+    assert wait_until(lambda: "after" in diary.lines, within=WITHIN), worker.log_tail(40)
+    assert diary.lines == ["after", "before", "plain"]
+
+
+def test_two_jobs_under_one_key_have_one_effect_and_both_go_on(worker: Child, diary: Diary) -> None:
+    """The second gets the stored result, and its own chain goes on with it."""
+    chains = [
+        enqueue(chain(sample.write_note_once.si(diary.name, "once"), sample.write_note.si(diary.name, after)))
+        for after in ("first", "second")
+    ]
+    for last in chains:
+        assert ended(last, worker) is JobStatus.SUCCEEDED
+    assert diary.lines == ["first", "once", "second"]

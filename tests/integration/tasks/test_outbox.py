@@ -10,8 +10,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from tasks import PayloadRefused, RetryPolicy, UnknownTask, task
-from tasks.enqueue.models import OutboxMessage
 from tasks.enqueue.bulk import enqueue_many
+from tasks.enqueue.models import OutboxMessage
 from tasks.enqueue.outbox import enqueue, publish
 from tasks.enqueue.status import JobStatus, status
 from tasks.errors import InvalidDeclaration

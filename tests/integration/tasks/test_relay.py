@@ -20,12 +20,12 @@ from project.local.ports import FreePorts
 from project.local.valkey import BrokerValkey
 from project.local.waiting import wait_until
 from tasks import task
-from tasks.enqueue.models import OutboxMessage
 from tasks.enqueue.bulk import enqueue_many
-from tasks.operation.reconciler import finished_prune, unfinished_send_again
+from tasks.enqueue.models import OutboxMessage
 from tasks.enqueue.relay import Relay
 from tasks.enqueue.status import JobStatus, status
 from tasks.operation.health import queue_depths
+from tasks.operation.reconciler import finished_prune, unfinished_send_again
 
 WITHIN = timedelta(seconds=30)
 

@@ -32,8 +32,8 @@ def test_every_celery_process_has_the_name_it_is_asked_by() -> None:
 
 
 def test_every_process_can_be_asked_whether_it_answers() -> None:
-    """By a ping through the broker, or at its port."""
-    assert COMMANDS.keys() == {*NODES, *WITH_PORT}
+    """By a ping through the broker, or at its port; the relay says in its log that it listens to the database."""
+    assert COMMANDS.keys() == {*NODES, *WITH_PORT, "relay"}
     assert COMMANDS.keys() >= set(EARLY)
 
 

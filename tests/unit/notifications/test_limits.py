@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from config.limits import REMINDER_HORIZON, VISIBILITY_TIMEOUT
+from config.limits import REMINDER_HORIZON
 from config.schedules import SCHEDULES
-
-
-def test_no_reminders_message_waits_longer_than_the_visibility_timeout() -> None:
-    """Redis would deliver it again each time that passes."""
-    assert REMINDER_HORIZON <= VISIBILITY_TIMEOUT / 2
 
 
 def test_the_table_is_looked_at_more_often_than_the_horizon_is_far() -> None:

@@ -29,7 +29,7 @@ def test_what_is_set_is_read() -> None:
         ({"RETRY_TIMESCALE": 1}, "unknown setting 'RETRY_TIMESCALE', did you mean 'RETRY_TIME_SCALE'?"),
         ({"retry_time_scale": 1}, "unknown setting 'retry_time_scale': known are RETRY_TIME_SCALE, PAYLOAD_"),
         ({"RETRY_TIME_SCALE": "0.1"}, r"TASKS\['RETRY_TIME_SCALE'\] is '0.1': expected a number\."),
-        ({"PAYLOAD_MAX_BYTES": True}, r"TASKS\['PAYLOAD_MAX_BYTES'\] is True: expected a number\."),
+        ({"PAYLOAD_MAX_BYTES": True}, r"TASKS\['PAYLOAD_MAX_BYTES'\] is True: expected a whole number\."),
         ({"HEARTBEAT_FILE": 3}, r"TASKS\['HEARTBEAT_FILE'\] is 3: expected text\."),
         ({"RETRY_TIME_SCALE": -1}, "figure out of range"),
         ({"PAYLOAD_MAX_BYTES": 0}, "figure out of range"),

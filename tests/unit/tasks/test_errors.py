@@ -9,7 +9,7 @@ import pickle
 import pkgutil
 import types
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -29,6 +29,7 @@ SAMPLES: dict[Any, Any] = {
     Any: "anything",
     Path: Path("var/log"),
     datetime: datetime(2024, 2, 29, tzinfo=UTC),
+    date: date(2024, 2, 29),
     timedelta: timedelta(seconds=5),
 }
 SKIPPED_MODULES = (
