@@ -1,4 +1,16 @@
-"""`@task`: declares a task, and refuses on that line what could not work later."""
+"""`@task`: declares a task, and refuses on that line what could not work later.
+
+Beside what is in its signature it takes:
+
+- effect: "database" when what the task does is rows in this database: they, the record that it is done, and the next
+  link commit together. "external" when it acts outside: the record is made before and after, and what is unknown after
+  a crash is settled by *reconcile* (asked with the key; answers Settled or None) or by *on_unknown* ("retry" or
+  "dead"). Without it a delivery that comes twice runs twice.
+- once: the idempotency key of the effect, as a template over the parameters ("orders:{order_id}:charge") or a function
+  of them; default: the task id. *ttl*: how long it is remembered (30 days). *lease*: after this an external effect's
+  worker is taken for dead (default: the time limit and 10 seconds).
+- unique: `Unique(by=("user_id",), ...)` when of the jobs that mean the same only one is to be enqueued.
+"""
 
 from __future__ import annotations
 
@@ -66,17 +78,9 @@ def task(
     time_limit: the child that runs the job is killed after it; *soft_time_limit* raises inside the job before that
         (default: nine tenths of it).
     retry: when `Transient`, or one of *retry_on*, is tried again (default: 5 times, exponentially, with full jitter).
-    effect: "database" when what it does is rows in this database: they, the record that it is done, and the next link
-        commit together. "external" when it acts outside: the record is made before and after, and what is unknown
-        after a crash is settled by *reconcile* (asked with the key; answers Settled or None) or by *on_unknown*
-        ("retry" or "dead"). Without it a delivery that comes twice runs twice.
-    once: the idempotency key of the effect, as a template over the parameters ("orders:{order_id}:charge") or a
-        function of them; default: the task id. *ttl*: how long it is remembered (30 days). *lease*: after this
-        an external effect's worker is taken for dead (default: the time limit and 10 seconds).
-    unique: `Unique(by=("user_id",), ...)` when of the jobs that mean the same only one is to be enqueued.
     bind: the task itself is the first argument.
-    celery_options: anything else that Celery's `task` takes. `max_retries` alone stands for
-        `retry=RetryPolicy(max_retries=...)`.
+    celery_options: `effect`, `once` and `unique`, as told at the top of this module, and anything else that Celery's
+        `task` takes. `max_retries` alone stands for `retry=RetryPolicy(max_retries=...)`.
 
     Raises UnknownOption, RefusedOption or InvalidDeclaration on the declaring line.
     """
@@ -85,18 +89,10 @@ def task(
     _check_retry_on(wire_name, retry_on)
     hard, soft = check_limits(wire_name, time_limit, soft_time_limit)
     policy = _policy(wire_name, retry, celery_options)
-    unique = celery_options.pop("unique", None)
-    effect_options = {option: celery_options.pop(option) for option in EFFECT_OPTIONS & celery_options.keys()}
     base = _base(wire_name, celery_options)
+    own = {option: celery_options.pop(option) for option in (EFFECT_OPTIONS | {"unique"}) & celery_options.keys()}
 
     def declare(function: Callable[..., R]) -> ReliableTask[..., R]:
-        if iscoroutinefunction(function):
-            raise InvalidDeclaration(wire_name, "is `async def`, which Celery would never await: use `def`")
-        effect = effect_attributes(
-            wire_name, function, dict(effect_options), bind=bind, time_limit=timedelta(seconds=hard)
-        )
-        if unique is not None:
-            check_unique(wire_name, unique, signature_without_self(function, bind=bind))
         declared = _shared_task(
             name=wire_name,
             base=base,
@@ -106,13 +102,26 @@ def task(
             max_retries=policy.max_retries,
             retry_policy=policy,
             retry_on=retry_on,
-            **({} if unique is None else {"unique": unique}),
-            **effect,
+            **_own_attributes(wire_name, function, own, bind=bind, time_limit=timedelta(seconds=hard)),
             **celery_options,
         )(function)
         return cast("ReliableTask[..., R]", declared)
 
     return declare
+
+
+def _own_attributes(
+    task: str, function: Callable[..., Any], options: dict[str, Any], *, bind: bool, time_limit: timedelta
+) -> dict[str, Any]:
+    """Attributes of the task's class for what is declared about its effect and its uniqueness."""
+    if iscoroutinefunction(function):
+        raise InvalidDeclaration(task, "is `async def`, which Celery would never await: use `def`")
+    left = dict(options)
+    attributes = effect_attributes(task, function, left, bind=bind, time_limit=time_limit)
+    if (unique := left.get("unique")) is not None:
+        check_unique(task, unique, signature_without_self(function, bind=bind))
+        attributes["unique"] = unique
+    return attributes
 
 
 def _base(task: str, celery_options: dict[str, Any]) -> type[ReliableTask[..., Any]]:
