@@ -12,9 +12,10 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Router, Schema, Status
-from ninja.pagination import PageNumberPagination, paginate
+from ninja.pagination import paginate
 from pydantic import AfterValidator, Field, StringConstraints
 
+from apps.pagination import BoundedPages
 from tasks.enqueue.after_commit import enqueue
 
 from .errors import AmountOutOfRange, UnknownProduct
@@ -132,7 +133,7 @@ def place(request: HttpRequest, payload: OrderIn) -> Status[Order] | Status[dict
 
 
 @router.get("", response=list[OrderOut])
-@paginate(PageNumberPagination, page_size=50)
+@paginate(BoundedPages, page_size=50)
 def listing(request: HttpRequest) -> object:
     """The orders you may see, newest first."""
     return order_list(viewer=request.user)
