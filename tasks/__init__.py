@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         AlreadyEnqueued,
         KeyConflict,
         KeyInProgress,
+        OutcomeUnknown,
         PayloadRefused,
         Permanent,
         Transient,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
     from .execution.batch import Batch
     from .execution.cancellation import cancel
+    from .execution.idempotency import idempotent
     from .execution.settlement import Settled
     from .failure.backoff import RetryPolicy
 
@@ -39,6 +41,7 @@ __all__ = [
     "JobStatus",
     "KeyConflict",
     "KeyInProgress",
+    "OutcomeUnknown",
     "PayloadRefused",
     "Permanent",
     "ReliableTask",
@@ -48,6 +51,7 @@ __all__ = [
     "Unique",
     "UnknownTask",
     "cancel",
+    "idempotent",
     "publish",
     "status",
     "task",
@@ -60,6 +64,7 @@ _HOMES = {
     "JobStatus": ".enqueue.status",
     "KeyConflict": ".errors",
     "KeyInProgress": ".errors",
+    "OutcomeUnknown": ".errors",
     "PayloadRefused": ".errors",
     "Permanent": ".errors",
     "ReliableTask": ".base",
@@ -69,6 +74,7 @@ _HOMES = {
     "Unique": ".enqueue.uniqueness",
     "UnknownTask": ".errors",
     "cancel": ".execution.cancellation",
+    "idempotent": ".execution.idempotency",
     "publish": ".enqueue.outbox",
     "status": ".enqueue.status",
     "task": ".decorators",

@@ -173,7 +173,10 @@ class OutcomeUnknown(Permanent, IdempotencyError):
         self.key = key
 
     def __str__(self) -> str:
-        return f"it is unknown whether the effect under {self.key!r} has happened: settle it by hand, then redrive"
+        return (
+            f"it is unknown whether the effect under {self.key!r} has happened: find out, say so by "
+            f"`manage.py settle_effect`, and send the job again"
+        )
 
 
 class InvalidSettlement(Permanent, TypeError):

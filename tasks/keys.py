@@ -36,11 +36,16 @@ def check_template(task: str, template: KeyTemplate, signature: inspect.Signatur
 
 
 def key_for(template: KeyTemplate, arguments: Mapping[str, Any]) -> str:
-    """The key of one call. Raises ValueError for a key that is empty or longer than KEY_MAX."""
-    key: Any = template.format(**arguments) if isinstance(template, str) else template(**arguments)
-    if not isinstance(key, str) or not 0 < len(key) <= KEY_MAX:
-        raise ValueError(f"an idempotency key is text of 1 to {KEY_MAX} characters, not {key!r}")
+    """The key of one call. Raises ValueError, see `check_key`."""
+    key = template.format(**arguments) if isinstance(template, str) else template(**arguments)
+    check_key(key)
     return key
+
+
+def check_key(key: object) -> None:
+    """Raise ValueError for a key that is empty, longer than KEY_MAX, or holds what no ledger stores."""
+    if not isinstance(key, str) or not 0 < len(key) <= KEY_MAX or not key.isprintable():
+        raise ValueError(f"an idempotency key is printable text of 1 to {KEY_MAX} characters, not {key!r}")
 
 
 def without_defaults(arguments: Mapping[str, Any], signature: inspect.Signature) -> dict[str, Any]:

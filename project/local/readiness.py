@@ -32,6 +32,7 @@ def probes_make(ports: Mapping[str, int], ping: Child, relay_log: Path) -> dict[
         "web": http_probe(ports["web"], "/health/live"),
         "flower": http_probe(ports["flower"], "/", status=FLOWER_LOCKED),
         "payment_sandbox": http_probe(ports["payment_sandbox"], "/sandbox/health"),
+        "supplier_sandbox": http_probe(ports["supplier_sandbox"], "/sandbox/health"),
         "smtp": smtp_probe(ports["smtp"]),
         "relay": log_probe(relay_log, RELAY_STARTED),
         **{name: pinged(node) for name, node in NODES.items()},

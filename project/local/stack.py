@@ -35,10 +35,10 @@ EMBEDDED: Final[dict[str, tuple[str, type[Server]]]] = {
     "BROKER_URL": ("valkey_broker", BrokerValkey),
     "CACHE_URL": ("valkey_cache", CacheValkey),
 }
-WITH_PORT: Final = ("web", "flower", "payment_sandbox", "smtp")
+WITH_PORT: Final = ("web", "flower", "payment_sandbox", "supplier_sandbox", "smtp")
 
 # They use no table, so they start while the database is made ready.
-EARLY: Final = ("payment_sandbox", "smtp", "flower")
+EARLY: Final = ("payment_sandbox", "supplier_sandbox", "smtp", "flower")
 
 PREPARED_WITHIN: Final = timedelta(minutes=3)
 GRACE: Final = timedelta(seconds=15)

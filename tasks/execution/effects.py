@@ -12,7 +12,7 @@ from datetime import timedelta
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
-from celery.exceptions import Ignore, SoftTimeLimitExceeded
+from celery.exceptions import Ignore
 from django.db import Error, transaction
 
 from .. import crashpoints
@@ -25,15 +25,13 @@ from .jobs import job_end, job_give_back
 from .ledger import Busy, Claim, Done
 from .ledgers.postgres import PostgresLedger
 from .membership import member_succeeded
-from .settlement import Settled
+from .settlement import CUT_OFF, Settled
 
 if TYPE_CHECKING:
     from ..base import ReliableTask
 
 LEDGER: Final = PostgresLedger()
 GIVEN_BACK_FOR: Final = timedelta(seconds=1)
-# What cuts a call off in the middle. Any other error of a body says that its effect has not happened.
-CUT_OFF: Final = (SoftTimeLimitExceeded, MemoryError, OutcomeUnknown)
 
 current_key: ContextVar[str] = ContextVar("tasks_current_key", default="")
 

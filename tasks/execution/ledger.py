@@ -14,6 +14,8 @@ Who may move it, and what a crash leaves in each state:
 - done: nobody; the stored result is the answer to every further claim, until its time is over.
 - free: a failed attempt consumed nothing but a token.
 
+Where nobody but a person can tell what became of it, `settle` moves an unknown outcome to done or free.
+
 Time is the ledger's own, its server's clock, so hosts whose clocks differ agree. If that clock jumps ahead, a lease is
 over too early: its holder is treated like one that vanished, which is safe. If it jumps back, leases and memories last
 longer by so much.
@@ -30,7 +32,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
+
+from .settlement import Settled
+
+# Who is said to have brought about what was settled by hand. No job's id, so a job that comes again goes on from it.
+BY_HAND: Final = "settled by hand"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +94,14 @@ class Ledger(Protocol):
     def abandon(self, claim: Claim) -> None:
         """End the lease now: nobody works on it any more, and the outcome is unknown. A stale token changes nothing."""
 
+    def settle(self, key: str, outcome: Settled | None) -> bool:
+        """Say what became of a key whose outcome is unknown: it has happened, or (None) it hasn't. False for others."""
+
     def prune(self, *, limit: int) -> int:
         """Drop at most *limit* entries whose time is over; return how many."""
 
 
+@runtime_checkable
 class TransactionalLedger(Ledger, Protocol):
     """A ledger in the same database as the effect."""
 

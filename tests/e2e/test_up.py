@@ -28,7 +28,17 @@ pytestmark = pytest.mark.timeout(400)
 
 SOON = timedelta(seconds=60)
 SERVICES = (
-    *("postgres", "valkey_broker", "valkey_cache", "web", "beat", "flower", "payment_sandbox", "smtp"),
+    *(
+        "postgres",
+        "valkey_broker",
+        "valkey_cache",
+        "web",
+        "beat",
+        "flower",
+        "payment_sandbox",
+        "supplier_sandbox",
+        "smtp",
+    ),
     *("worker_critical", "worker_default", "worker_low", "worker_media"),
 )
 

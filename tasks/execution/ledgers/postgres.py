@@ -10,8 +10,9 @@ from typing import Any, Final
 from django.db import OperationalError, connections, router, transaction
 
 from ...errors import ClaimLost, KeyConflict
-from ..ledger import Answer, Busy, Claim, Done
+from ..ledger import BY_HAND, Answer, Busy, Claim, Done
 from ..models import LedgerEntry
+from ..settlement import Settled
 from . import statements
 from .results import result_read, result_text
 
@@ -57,6 +58,12 @@ class PostgresLedger:
     def abandon(self, claim: Claim) -> None:
         """See Ledger.abandon."""
         self._changed(statements.ABANDON, [claim.key, claim.token])
+
+    def settle(self, key: str, outcome: Settled | None) -> bool:
+        """See Ledger.settle."""
+        if outcome is None:
+            return bool(self._changed(statements.SETTLE_FREE, [key]))
+        return bool(self._changed(statements.SETTLE_DONE, [result_text(key, outcome.result), BY_HAND, key]))
 
     def prune(self, *, limit: int) -> int:
         """See Ledger.prune."""

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from ...errors import ClaimLost, KeyConflict
-from ..ledger import Answer, Busy, Claim, Done
+from ..ledger import BY_HAND, Answer, Busy, Claim, Done
+from ..settlement import Settled
 from .results import result_read, result_text
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ class RedisLedger:
 
     def __init__(self, client: Redis, *, prefix: str = "ledger:") -> None:
         self.prefix = prefix
-        self._claim, self._complete, self._release, self._abandon = (
+        self._claim, self._complete, self._release, self._abandon, self._settle = (
             client.register_script((_SCRIPTS / f"{name}.lua").read_text())
-            for name in ("claim", "complete", "release", "abandon")
+            for name in ("claim", "complete", "release", "abandon", "settle")
         )
 
     def claim(self, key: str, *, fingerprint: str, owner: str, lease: timedelta, ttl: timedelta) -> Answer:
@@ -67,6 +68,11 @@ class RedisLedger:
     def abandon(self, claim: Claim) -> None:
         """See Ledger.abandon."""
         self._call(self._abandon, claim.key, claim.token)
+
+    def settle(self, key: str, outcome: Settled | None) -> bool:
+        """See Ledger.settle."""
+        values = [] if outcome is None else [BY_HAND, result_text(key, outcome.result)]
+        return bool(self._call(self._settle, key, *values))
 
     def prune(self, *, limit: int) -> int:
         """See Ledger.prune. The server drops what is over by itself; there is never anything left to do."""

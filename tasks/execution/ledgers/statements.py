@@ -42,6 +42,14 @@ RELEASE: Final = """
 ABANDON: Final = """
     UPDATE tasks_ledger SET lease_until = clock_timestamp() WHERE key = %s AND token = %s AND state = 'claimed'
 """
+SETTLE_DONE: Final = """
+    UPDATE tasks_ledger SET state = 'done', result = %s, owner = %s, done_at = clock_timestamp(), lease_until = NULL
+    WHERE key = %s AND state = 'claimed' AND lease_until <= clock_timestamp()
+"""
+SETTLE_FREE: Final = """
+    UPDATE tasks_ledger SET state = 'free', lease_until = NULL
+    WHERE key = %s AND state = 'claimed' AND lease_until <= clock_timestamp()
+"""
 # A claim's time is over only after its lease. `now()` stands still, so that the index can be asked for it.
 PRUNE: Final = """
     DELETE FROM tasks_ledger WHERE key IN (

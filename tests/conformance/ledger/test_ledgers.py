@@ -11,7 +11,8 @@ import pytest
 
 from project.local.waiting import wait_until
 from tasks.errors import ClaimLost, KeyConflict, ResultRefused
-from tasks.execution.ledger import Busy, Claim, Done
+from tasks.execution.ledger import BY_HAND, Busy, Claim, Done
+from tasks.execution.settlement import Settled
 from tests.concurrency import at_once
 from tests.conformance.ledger.calls import HOUR, TINY, WITHIN, claim, claimed, taken_over
 from tests.conformance.ledger.subjects import Subject
@@ -111,6 +112,23 @@ def test_an_abandoned_claim_is_unknown_at_once(subject: Subject) -> None:
     subject.ledger.abandon(first)
 
     assert claimed(subject, owner="two").unknown
+
+
+def test_a_person_may_settle_what_nobody_else_can_tell(subject: Subject) -> None:
+    """And only that: a claim under way is its holder's. Whoever claimed it last is not said to have done it."""
+    assert not subject.ledger.settle("key", None)
+    first = claimed(subject)
+    assert not subject.ledger.settle("key", Settled("by hand"))
+    subject.ledger.abandon(first)
+    assert subject.ledger.settle("key", Settled("by hand"))
+    assert claim(subject) == Done(result="by hand", owner=BY_HAND)
+    with pytest.raises(ClaimLost):
+        subject.ledger.complete(first, "late", ttl=HOUR)
+    assert not subject.ledger.settle("key", None)
+
+    subject.ledger.abandon(claimed(subject, "other"))
+    assert subject.ledger.settle("other", None)
+    assert not claimed(subject, "other").unknown
 
 
 def test_a_released_key_is_not_consumed(subject: Subject) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,6 +16,7 @@ import pytest
 from project.local.errors import ServiceFailed
 from project.local.ports import HOST, FreePorts
 from project.local.postgres import DATABASE, Postgres
+from project.local.unprivileged import as_ordinary_user
 from project.local.waiting import wait_until
 from tests.servers.processes import family, still_running
 
@@ -81,9 +82,12 @@ def test_a_lock_file_that_names_some_other_process_does_not_matter(postgres: Pos
     with postgres:
         remember(postgres)
     lock = postgres.directory / "data" / "postmaster.pid"
-    lock.write_text(f"{os.getpid()}\n{postgres.directory}/data\n1\n{postgres.port}\n\n{HOST}\n1 1\nready\n")
-    with postgres:
-        assert remembers(postgres)
+    with subprocess.Popen(as_ordinary_user(["sleep", "1000"])) as stranger:
+        lock.write_text(f"{stranger.pid}\n{postgres.directory}/data\n1\n{postgres.port}\n\n{HOST}\n1 1\nready\n")
+        with postgres:
+            assert remembers(postgres)
+        assert still_running([stranger.pid])
+        stranger.kill()
 
 
 def test_a_server_that_was_left_running_on_the_same_data_is_ended_first(postgres: Postgres) -> None:
@@ -120,6 +124,19 @@ def test_a_taken_port_is_told_and_nothing_is_left_running(postgres: Postgres) ->
         with pytest.raises(ServiceFailed, match=f"stop the program that listens on port {postgres.port}"):
             postgres.start()
         assert not postgres.alive
+
+
+def test_another_server_on_its_port_is_not_taken_for_it(postgres: Postgres, tmp_path: Path) -> None:
+    """One that lets us in would be migrated and written to, whoever's it is."""
+    late = Postgres(directory=tmp_path / "late", port=FreePorts().pick("late"))
+    with late:
+        pass
+    late = Postgres(directory=tmp_path / "late", port=postgres.port)
+    with postgres:
+        (late.directory / "password").write_text((postgres.directory / "password").read_text())
+        with pytest.raises(ServiceFailed, match=f"port {postgres.port}"):
+            late.start()
+        assert not late.alive
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,10 @@ def test_a_killed_process_is_started_again_and_its_orphans_are_ended(scene: Scen
     assert wait_until(lambda: len(family(child.pid)) == 2, within=SOON)
     first, orphan = family(child.pid)
     os.kill(first, signal.SIGKILL)
-    assert scene.tended_until(lambda: child.alive and child.pid != first)
+    assert scene.tended_until(lambda: scene.said)
     assert wait_until(lambda: not still_running([first, orphan]), within=SOON)
+    assert still_running([child.pid]) == []
+    assert scene.tended_until(lambda: child.alive and child.pid != first)
     assert scene.said == ["job died with signal 9; it starts again in 0.5 s"]
 
 

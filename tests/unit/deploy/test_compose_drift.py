@@ -22,7 +22,7 @@ from tests.compose.local import LocalStack
 
 # What stands for the Procfile's mail sink is another image, and these are run once or have no line in it.
 NOT_IN_COMPOSE = {"smtp"}
-NOT_IN_PROCFILE = {"migrate", "bucket", "supplier_sandbox"}
+NOT_IN_PROCFILE = {"migrate", "bucket"}
 
 # Variables of other programs: billiard's, gunicorn's and Flower's.
 NOT_OURS = {"REMAP_SIGTERM", "WEB_CONCURRENCY", "FLOWER_PURGE_OFFLINE_WORKERS", "FLOWER_BASIC_AUTH"}
