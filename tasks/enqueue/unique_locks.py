@@ -39,8 +39,8 @@ _HOLDER: Final = f"""
         o.task_id IS NULL OR o.started_at IS NOT NULL OR o.finished_at IS NOT NULL
     FROM tasks_uniquelock l LEFT JOIN tasks_outbox o ON o.task_id = l.owner WHERE l.key = %s
 """  # noqa: S608 -- constants only
-# Several may hold it so at once; only the owner's beginning waits for them, as it deletes the row.
-_HOLD_BACK: Final = "SELECT 1 FROM tasks_uniquelock WHERE key = %s AND owner = %s AND until = 'started' FOR KEY SHARE"
+# Several may hold it so at once; only the owner waits for them, when it deletes the row.
+_HOLD_BACK: Final = "SELECT 1 FROM tasks_uniquelock WHERE key = %s AND owner = %s FOR KEY SHARE"
 
 _RELEASE: Final = """
     DELETE FROM tasks_uniquelock WHERE owner = %(id)s AND (until <> 'period' OR %(state)s <> 'succeeded')
@@ -100,7 +100,7 @@ def lock_holder(key: str) -> Holder | None:
 
 
 def lock_hold_back(key: str, owner: str) -> bool:
-    """Let the waiting *owner* not begin before this transaction ends. False when it has begun, or has another lock."""
+    """Let *owner*, which waits, not begin before this transaction ends. False when it no longer has the lock."""
     with rows.cursor() as cursor:
         cursor.execute(_HOLD_BACK, [key, owner])
         return cursor.fetchone() is not None

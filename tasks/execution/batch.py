@@ -61,7 +61,10 @@ class Batch:
     ) -> None:
         self.id = uuid()
         self.total = 0
-        self._callbacks = {"on_complete": complete, "on_success": success, "on_death": death}
+        self._callbacks = {
+            name: _frozen(signature)
+            for name, signature in (("on_complete", complete), ("on_success", success), ("on_death", death))
+        }
         self._description, self._parent = description, parent
         self._atomic = transaction.atomic(using=rows.alias())
 
@@ -73,7 +76,7 @@ class Batch:
             id=self.id,
             parent_id=self._parent.id if self._parent else None,
             description=self._description,
-            **{name: _frozen(signature) for name, signature in self._callbacks.items()},
+            **self._callbacks,
         )
         return self
 

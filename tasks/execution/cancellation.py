@@ -22,6 +22,7 @@ _CANCEL: Final = f"""
     WITH ended AS (
         UPDATE tasks_outbox SET state = %(state)s, finished_at = now(), problem = %(problem)s
         WHERE task_id = %(id)s AND finished_at IS NULL AND (state <> 'started' OR %(running)s)
+            AND (%(edition)s IS NULL OR %(edition)s = coalesce(headers ->> '{rows.EDITION}', ''))
         RETURNING name, headers, body
     ), freed AS ({FREED_AT_END})
     SELECT name, headers, body FROM ended
@@ -33,9 +34,13 @@ def cancel(task_id: str) -> bool:
     return job_cancel(task_id, "cancelled")
 
 
-def job_cancel(task_id: str, problem: str, *, running: bool = False) -> bool:
-    """Cancel a job, with the reason. running: even one that has been started, because it was killed."""
-    given = {"id": task_id, "state": "cancelled", "problem": problem[:500], "running": running}
+def job_cancel(task_id: str, problem: str, *, running: bool = False, edition: str | None = None) -> bool:
+    """Cancel a job, with the reason.
+
+    running: even one that has been started, because it was killed. edition: only if it was given no other arguments
+    since the message of that edition was sent.
+    """
+    given = {"id": task_id, "state": "cancelled", "problem": problem, "running": running, "edition": edition}
     with transaction.atomic(using=rows.alias()):
         with rows.cursor() as cursor:
             cursor.execute(_CANCEL, given)

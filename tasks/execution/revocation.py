@@ -22,9 +22,14 @@ log = logging.getLogger(__name__)
 def _revoked(*, request: Any, terminated: bool, expired: bool, **_: Any) -> None:
     """Cancel the job. With the database away it stays sent, is sent again in time, and gets here once more."""
     problem = "expired before it was begun" if expired else "terminated" if terminated else "revoked"
+    edition = (getattr(request, rows.EDITION, None) or "") if expired else None
     connection = connections[rows.alias()]
     try:
-        job_cancel(str(request.id), problem, running=terminated)
+        if not job_cancel(str(request.id), problem, running=terminated, edition=edition) and expired:
+            # Celery drops whatever has this id from now on; but the job may have been given a new message.
+            from celery.worker.state import revoked  # the worker's whole machinery: not for a web process
+
+            revoked.discard(str(request.id))
     except (DatabaseError, InterfaceError):
         log.exception("%s was %s, which could not be written down", request.id, problem)
     finally:

@@ -1,0 +1,149 @@
+"""`cancel`: a job that waits is given up, and everybody who counts on it is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from celery import chain, chord, current_app
+from celery.signals import task_revoked
+from celery.worker.state import revoked
+from django.db import connection, transaction
+
+from tasks import Batch, JobStatus, Unique, cancel, status, task
+from tasks.enqueue.models import OutboxMessage
+from tasks.enqueue.outbox import enqueue
+from tasks.execution.batch_models import Batch as BatchRow
+from tasks.signals import job_finished
+from tests.integration.tasks.uniqueness.deliveries import carry_out, deliver, sent
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LIMIT = timedelta(seconds=10)
+
+
+@task("cancel_test.take_note", time_limit=LIMIT)
+def take_note(number: int = 0) -> None:
+    """Does nothing."""
+
+
+@task("cancel_test.gather", time_limit=LIMIT)
+def gather(numbers: list[int]) -> None:
+    """A chord's body."""
+
+
+@task("cancel_test.newest", time_limit=LIMIT, unique=Unique(by=(), until="started", on_conflict="replace"))
+def newest(number: int) -> None:
+    """Takes new arguments."""
+
+
+@pytest.mark.parametrize("how", [{}, {"countdown": 60}])
+def test_a_job_that_waits_is_cancelled_and_its_delivery_dropped(how: dict[str, Any]) -> None:
+    job = take_note.enqueue(1, **how)
+    message = sent(job)
+
+    assert cancel(job)
+    assert status(job) is JobStatus.CANCELLED
+    assert deliver(message) == "Ignore"
+    assert status(job) is JobStatus.CANCELLED
+
+
+@pytest.mark.parametrize("state", ["started", "succeeded", "dead"])
+def test_a_job_that_runs_or_has_ended_is_not_cancelled(state: str) -> None:
+    """What runs can't be called back; what has ended stays as it ended."""
+    job = take_note.enqueue(1)
+    ended: Any = {} if state == "started" else {"finished_at": "2020-01-01T00:00Z"}
+    OutboxMessage.objects.filter(task_id=job).update(state=state, **ended)
+
+    assert not cancel(job)
+    assert not cancel("never heard of")
+    assert OutboxMessage.objects.get().state == state
+
+
+def test_it_is_part_of_the_callers_transaction() -> None:
+    job = take_note.enqueue(1)
+    with transaction.atomic():
+        assert cancel(job)
+        transaction.set_rollback(True)
+    assert status(job) is JobStatus.QUEUED
+    assert carry_out(job) == "returned"
+
+
+def test_its_end_is_told_once() -> None:
+    told: list[tuple[str, str]] = []
+
+    def note(*, task_id: str, state: str, **_: Any) -> None:
+        told.append((task_id, state))
+
+    job_finished.connect(note)
+    try:
+        job = take_note.enqueue(1)
+        assert [cancel(job), cancel(job)] == [True, False]
+    finally:
+        job_finished.disconnect(note)
+    assert told == [(job, "cancelled")]
+
+
+def test_a_batch_counts_a_cancelled_member_as_dead_and_comes_to_its_end() -> None:
+    """It would wait for it for ever otherwise. A chain that is cancelled at its first link is one member."""
+    with Batch(complete=take_note.si(99)) as batch:
+        jobs = [batch.add(take_note.si(1)), batch.add(take_note.si(2))]
+        batch.add(chain(take_note.si(3), take_note.si(4)))
+    assert cancel(jobs[0])
+    assert carry_out(jobs[1]) == "returned"
+    (head,) = OutboxMessage.objects.filter(finished_at=None).values_list("task_id", flat=True)
+    assert cancel(head)
+
+    progress = Batch.progress(batch.id)
+    assert (progress.succeeded, progress.dead, progress.pending) == (1, 2, 0)
+    assert OutboxMessage.objects.filter(body__startswith="[[99]").count() == 1
+
+
+def test_a_chord_counts_a_cancelled_member_as_dead() -> None:
+    enqueue(chord([take_note.si(1), take_note.si(2)], gather.s()))
+    first, second = OutboxMessage.objects.order_by("id").values_list("task_id", flat=True)
+    assert cancel(first)
+    assert carry_out(second) == "returned"
+
+    row = BatchRow.objects.get()
+    assert (row.succeeded, row.dead) == (1, 1)
+    assert row.finished_at
+    assert not OutboxMessage.objects.filter(name=gather.name).exists()
+
+
+def test_an_expired_copy_with_old_arguments_does_not_cancel_the_job() -> None:
+    """Celery would drop everything under the id from then on; the job has another message by now."""
+    job = newest.enqueue(1, expires=60)
+    old = sent(job)
+    newest.enqueue(2)
+    revoked.add(job)
+    task_revoked.send(
+        sender=current_app.tasks[newest.name],
+        request=type("Request", (), old),
+        terminated=False,
+        signum=None,
+        expired=True,
+    )
+
+    assert status(job) is JobStatus.QUEUED
+    assert job not in revoked
+    assert carry_out(job) == "returned"
+
+
+def test_a_revocation_is_survived_without_the_database() -> None:
+    """It is told again when the reconciler has sent the message again."""
+    job = take_note.enqueue(1)
+    request = type("Request", (), sent(job))
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE tasks_outbox RENAME TO away")
+    try:
+        for _ in range(2):
+            task_revoked.send(
+                sender=current_app.tasks[take_note.name], request=request, terminated=False, signum=None, expired=False
+            )
+            with connection.cursor() as cursor:
+                cursor.execute("ALTER TABLE IF EXISTS away RENAME TO tasks_outbox")
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE IF EXISTS away RENAME TO tasks_outbox")
+    assert status(job) is JobStatus.CANCELLED
