@@ -18,6 +18,7 @@ from config.queues import MEDIA
 from project.celery import app
 from project.local.child import Child
 from project.local.waiting import wait_until
+from tests.servers.relay import relay_child
 from tests.servers.s3 import s3, shared_s3
 
 __all__ = ["s3", "shared_s3"]
@@ -76,6 +77,9 @@ def files(tmp_path: Path, settings: Settings) -> Path:
 def start_worker(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., MediaWorker]]:
     """Starts a worker; what is given is added to its environment."""
     with ExitStack() as stops:
+        relay = relay_child(process_environment, tmp_path)
+        stops.callback(relay.kill)
+        relay.start()
 
         def start(**variables: str) -> MediaWorker:
             child = Child(
