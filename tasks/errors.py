@@ -191,3 +191,14 @@ class InvalidSettlement(Permanent, TypeError):
             f"{self.task}: reconcile answered {self.answer}; it must answer Settled(result) when the effect has "
             "happened, None when it hasn't, or raise when it can't be told"
         )
+
+
+class AnswerNotKept(RuntimeError):
+    """The answer of a view that needs an idempotency key can't be stored, so it could not be given again."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path, self.problem = path, problem
+
+    def __str__(self) -> str:
+        return f"the answer of {self.path} {self.problem}: answer with an address, and serve what is there by GET"

@@ -12,11 +12,14 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from ninja import Router, Schema, Status
+from ninja.decorators import decorate_view
 from ninja.pagination import paginate
 from pydantic import AfterValidator, Field, StringConstraints
 
 from apps.pagination import BoundedPages
 from tasks.enqueue.outbox import enqueue
+from tasks.execution.http import idempotency_key_required
+from tasks.execution.http_key import IDEMPOTENCY_KEY
 
 from .errors import AmountOutOfRange, UnknownProduct
 from .models import Order, Product
@@ -111,9 +114,10 @@ def products(request: HttpRequest) -> list[Product]:
     return list(product_list())
 
 
-@router.post("", response={201: OrderOut, 422: Problem})
+@router.post("", response={201: OrderOut, 422: Problem}, openapi_extra=IDEMPOTENCY_KEY)
+@decorate_view(idempotency_key_required)
 def place(request: HttpRequest, payload: OrderIn) -> Status[Order] | Status[dict[str, str]]:
-    """Place an order and start its fulfilment."""
+    """Place an order and start its fulfilment. The same request sent again, with its key, is the same order."""
     assert isinstance(request.user, User)  # noqa: S101 -- `django_auth` let them in
     quantities = {line.sku: line.quantity for line in payload.lines}
     if len(quantities) < len(payload.lines):

@@ -1,8 +1,9 @@
-"""The plain page's order form: one quantity a product."""
+"""The plain page's order form: one quantity a product, and a key by which a form sent twice is one order."""
 
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from django import forms
 
@@ -19,6 +20,7 @@ class OrderForm(forms.Form):
 
     email = forms.EmailField(label="E-mail")
     payment_method = forms.ChoiceField(label="Card", choices=CARDS)
+    key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -37,6 +39,10 @@ class OrderForm(forms.Form):
             raise forms.ValidationError("Order at least one of something.")
         cleaned["quantities"] = quantities
         return cleaned
+
+    def renew_key(self) -> None:
+        """Let the form, as it is shown again, stand for another order."""
+        self.data = {**self.data, "key": str(uuid4())}
 
     def product_rows(self) -> list[tuple[Any, forms.BoundField]]:
         """Each product with its quantity field, for the page."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from tasks import KeyConflict, KeyInProgress, idempotent
 from tasks.enqueue.outbox import enqueue
 
 from .errors import AmountOutOfRange
@@ -27,20 +30,27 @@ def order_index(request: HttpRequest) -> HttpResponse:
     form = OrderForm(request.POST or None, initial={"email": request.user.email})
     if request.method == "POST" and form.is_valid():
         try:
-            with transaction.atomic():
-                order = order_place(
-                    customer=request.user,
-                    email=form.cleaned_data["email"],
-                    quantities=form.cleaned_data["quantities"],
-                    payment_method=form.cleaned_data["payment_method"],
-                )
-                enqueue(fulfilment(order.pk))
+            return redirect("orders:detail", _ordered(request.user, form.cleaned_data))
         except AmountOutOfRange as error:
             form.add_error(None, str(error))
-        else:
-            return redirect("orders:detail", order.pk)
+        except KeyInProgress:
+            form.add_error(None, "This order is being placed: reload the page to see it.")
+        except KeyConflict:
+            form.renew_key()
+            form.add_error(None, "This form was sent before, with something else in it. Send it again to order more.")
     page = Paginator(order_list(viewer=request.user), PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "orders/order_index.html", {"form": form, "page": page})
+
+
+def _ordered(customer: User, form: Mapping[str, Any]) -> int:
+    """Place the order and start its fulfilment, once for each form that was shown; return its id."""
+    wanted = {name: form[name] for name in ("email", "quantities", "payment_method")}
+    with idempotent(f"orders:form:{customer.pk}:{form['key']}", arguments=wanted) as effect:
+        if not effect.replayed:
+            order = order_place(customer=customer, **wanted)
+            enqueue(fulfilment(order.pk))
+            effect.result = order.pk
+    return int(effect.result)
 
 
 @require_safe

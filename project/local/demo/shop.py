@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
 import httpx
 
@@ -46,9 +48,10 @@ class Shop:
 
     def place_order(self, quantities: dict[str, int], *, payment_method: str) -> dict[str, Any]:
         """Place an order; answers with it."""
+        key = {"Idempotency-Key": f'"{uuid4()}"'}
         lines = [{"sku": sku, "quantity": quantity} for sku, quantity in quantities.items()]
         order = {"lines": lines, "email": "demo@example.com", "payment_method": payment_method}
-        return dict(self._call("POST", "/api/orders", json=order))
+        return dict(self._call("POST", "/api/orders", json=order, headers=key))
 
     def order(self, order_id: int) -> dict[str, Any]:
         """An order with its steps."""
@@ -67,9 +70,9 @@ class Shop:
         """Depth and number of consumers of each queue."""
         return dict(self._call("GET", "/health/workers")["queues"])
 
-    def _call(self, method: str, path: str, **request: Any) -> Any:
-        headers = {"X-CSRFToken": self._http.cookies.get("csrftoken") or ""}
-        answer = self._http.request(method, path, headers=headers, **request)
+    def _call(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **request: Any) -> Any:
+        csrf = {"X-CSRFToken": self._http.cookies.get("csrftoken") or ""}
+        answer = self._http.request(method, path, headers={**csrf, **(headers or {})}, **request)
         if answer.is_error:
             raise ShopRefused(f"{method} {path}", answer.status_code, answer.text)
         return answer.json()

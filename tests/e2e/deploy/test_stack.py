@@ -48,7 +48,8 @@ def test_every_service_becomes_healthy(stack: RunningStack) -> None:
 def test_an_order_is_paid_shipped_and_confirmed(stack: RunningStack, visitor: Visitor) -> None:
     """Production's settings, the workers' queues, the sandbox and the mail server all fit together."""
     order = {"lines": [{"sku": "ROOT-001", "quantity": 2}], "email": "a@example.com", "payment_method": "pm_card_visa"}
-    placed = visitor.post("/api/orders", json=order).raise_for_status().json()
+    key = {"Idempotency-Key": '"paid, shipped and confirmed"'}
+    placed = visitor.post("/api/orders", json=order, headers=key).raise_for_status().json()
 
     visitor.until(f"/api/orders/{placed['id']}", "fulfilled")
 
@@ -98,7 +99,7 @@ def test_flower_measures_what_alerts_and_dashboards_ask_for(stack: RunningStack,
         return wanted - set(re.findall(r"^(\w+)\{", text, re.MULTILINE))
 
     order = {"lines": [{"sku": "ROOT-002", "quantity": 1}], "email": "b@example.com", "payment_method": "pm_card_visa"}
-    visitor.post("/api/orders", json=order).raise_for_status()
+    visitor.post("/api/orders", json=order, headers={"Idempotency-Key": '"measured"'}).raise_for_status()
     assert wait_until(lambda: not missing(), within=timedelta(seconds=60), pause=PAUSE), missing()
 
 

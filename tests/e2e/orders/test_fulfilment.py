@@ -28,7 +28,8 @@ def test_an_order_is_reserved_charged_shipped_and_confirmed(floor: Floor, client
     client.force_login(shop.customer())
     body = {"lines": [{"sku": "KNIFE", "quantity": 2}], "email": "ada@example.com", "payment_method": shop.VISA}
 
-    placed = client.post("/api/orders", body, content_type="application/json").json()
+    key = {"Idempotency-Key": '"one"'}
+    placed = client.post("/api/orders", body, content_type="application/json", headers=key).json()
     (order,) = floor.await_over(Order.objects.get(pk=placed["id"]))
 
     assert (order.state, shop.steps_of(order), shop.stock_of()) == ("fulfilled", FULFILLED, 8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -26,7 +27,9 @@ def ada(client: Client) -> Client:
 
 
 def post(client: Client, body: Any) -> Any:
-    return client.post("/api/orders", body, content_type="application/json")
+    """A request that means something new, so with a key of its own."""
+    key = {"Idempotency-Key": f'"{uuid4()}"'}
+    return client.post("/api/orders", body, content_type="application/json", headers=key)
 
 
 def test_an_order_is_placed_and_its_fulfilment_started(ada: Client) -> None:

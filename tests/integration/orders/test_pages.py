@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -10,11 +12,18 @@ from apps.orders.models import Order
 from apps.orders.services.stock import stock_release, stock_reserve
 from config.limits import ORDER_MAX_TOTAL_CENTS
 from tests import shop
+from tests.concurrency import at_once
 from tests.servers.messages import messages_take
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("clean_broker", "clean_cache")]
 
-FORM = {"email": "ada@example.com", "payment_method": shop.VISA, "quantity-KNIFE": "2", "quantity-TAPE": ""}
+FORM = {
+    "key": "8e03978e-40d5-43e8-bc93-6894a57f9324",
+    "email": "ada@example.com",
+    "payment_method": shop.VISA,
+    "quantity-KNIFE": "2",
+    "quantity-TAPE": "",
+}
 
 
 @pytest.fixture
@@ -60,6 +69,8 @@ def test_an_order_is_placed_and_its_page_shown(ada: Client) -> None:
         ({"quantity-KNIFE": "-1"}, "greater than or equal to 0"),
         ({"quantity-KNIFE": "1001"}, "less than or equal to 1000"),
         ({"email": "ada"}, "Enter a valid email address."),
+        ({"key": ""}, "This field is required."),
+        ({"key": "mine"}, "Enter a valid UUID."),
         ({"payment_method": "pm_mine"}, "Select a valid choice."),
         ({"quantity-GOLD": "1"}, "the most that can be charged at once"),
     ],
@@ -76,6 +87,54 @@ def test_a_form_that_makes_no_sense_is_shown_again_with_the_reason(
     assert sentence in answer.content.decode()
     assert not Order.objects.exists()
     assert messages_take("default") == []
+
+
+def test_a_form_that_is_sent_twice_is_one_order(ada: Client) -> None:
+    """A double click, or a reload of the answer: both lead to the same order's page."""
+    shown = text(ada, "/orders/")
+    (key,) = re.findall(r'name="key" value="([^"]+)"', shown)
+
+    answers = [ada.post("/orders/", FORM | {"key": key}) for _ in range(2)]
+
+    order = Order.objects.get()
+    assert [answer.headers["Location"] for answer in answers] == [f"/orders/{order.pk}/"] * 2
+    assert key not in text(ada, "/orders/")
+
+
+def test_a_form_that_is_sent_at_the_same_moment_is_one_order(ada: Client) -> None:
+    """Each in a process or thread of its own, as a double click arrives."""
+
+    def send() -> str:
+        client = Client()
+        client.force_login(shop.customer("ada"))
+        return client.post("/orders/", FORM).headers["Location"]
+
+    addresses = at_once(4, send)
+
+    assert addresses == [f"/orders/{Order.objects.get().pk}/"] * 4
+
+
+def test_a_form_that_comes_back_with_something_else_in_it_is_asked_about(ada: Client) -> None:
+    """The browser's way back leads to a form whose key is used up. Sent once more it is a new order."""
+    ada.post("/orders/", FORM)
+    changed = FORM | {"quantity-KNIFE": "3"}
+
+    shown = ada.post("/orders/", changed).content.decode()
+
+    assert "This form was sent before" in shown
+    assert Order.objects.count() == 1
+    (key,) = re.findall(r'name="key" value="([^"]+)"', shown)
+    ada.post("/orders/", changed | {"key": key})
+    assert Order.objects.count() == 2
+
+
+def test_two_customers_may_have_the_same_key(ada: Client) -> None:
+    ada.post("/orders/", FORM)
+    eve = Client()
+    eve.force_login(shop.customer("eve"))
+    eve.post("/orders/", FORM)
+
+    assert set(Order.objects.values_list("customer__username", flat=True)) == {"ada", "eve"}
 
 
 def test_somebody_elses_order_is_not_there(ada: Client) -> None:
