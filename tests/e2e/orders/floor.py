@@ -150,6 +150,7 @@ class Floor:
             "STRIPE_API_BASE": self.payments.url,
             "STRIPE_TIMEOUT": str(STRIPE_TIMEOUT),
             "RETRY_TIME_SCALE": str(SCALE),
+            "LEASE_TIME_SCALE": str(SCALE),
             "LOG_FORMAT": "json",
         }
 
