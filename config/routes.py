@@ -23,4 +23,6 @@ ROUTES: Final[tuple[tuple[str, str, int], ...]] = (
     ("reports.*", LOW, PATIENT),
     ("integrations.*", LOW, NORMAL),
     ("ops.*", LOW, PATIENT),
+    ("tasks.send_unfinished_again", HIGH, NORMAL),
+    ("tasks.*", LOW, PATIENT),
 )

@@ -69,6 +69,34 @@ SCHEDULES: Final[tuple[Entry, ...]] = (
         expires=timedelta(minutes=10),
         missed="Made up: the next one takes those that are overdue, too.",
     ),
+    Entry(
+        name="Jobs that the broker has forgotten",
+        task="tasks.send_unfinished_again",
+        when=timedelta(minutes=1),
+        expires=timedelta(minutes=1),
+        missed="Skipped: the next one sends them.",
+    ),
+    Entry(
+        name="Hourly: idempotency keys whose time is over",
+        task="tasks.prune_ledger",
+        when=timedelta(hours=1),
+        expires=timedelta(hours=1),
+        missed="Skipped: the next one deletes twice as many.",
+    ),
+    Entry(
+        name="Hourly: jobs that ended long ago",
+        task="tasks.prune_outbox",
+        when=timedelta(hours=1),
+        expires=timedelta(hours=1),
+        missed="Skipped: the next one deletes twice as many.",
+    ),
+    Entry(
+        name="Hourly: locks of unique jobs whose time is over",
+        task="tasks.prune_unique_locks",
+        when=timedelta(hours=1),
+        expires=timedelta(hours=1),
+        missed="Skipped: the next one deletes twice as many.",
+    ),
     # Nights avoid 2:00 to 3:00, an hour that some nights lack and some have twice.
     Entry(
         name="Nightly: expired sessions",

@@ -6,6 +6,7 @@ TASKS = {
     "LEDGER_WAIT": timedelta(seconds=5),  # a delivery waits so long for another on its key, then is given back
     "LEASE_TIME_SCALE": 1.0,     # every lease on an idempotency key times this; below 1 in tests
     "OUTBOX_UNFINISHED_AFTER": timedelta(minutes=30),  # sent so long ago and not finished: sent again
+    "OUTBOX_KEPT_FOR": timedelta(days=7),  # so long after its end a job's row, and with it its status, is deleted
     "CRASH_AT": "",              # see `crashpoints`; only for tests
     "HEARTBEAT_FILE": "",        # touched by a worker or beat that is well; see `operation.heartbeat`
 }
@@ -34,6 +35,7 @@ class Conf:
     ledger_wait: timedelta = timedelta(seconds=5)
     lease_time_scale: float = 1.0
     outbox_unfinished_after: timedelta = timedelta(minutes=30)
+    outbox_kept_for: timedelta = timedelta(days=7)
     crash_at: str = ""
     heartbeat_file: str = ""
 
