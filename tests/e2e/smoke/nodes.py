@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 from pytest_celery import CeleryTestWorker, RedisTestBroker
 
 from project.env import PROJECT_ROOT
+from tasks.testing.processes import ProcessContainer
 from tasks.testing.redis_process import RedisProcess
 from tasks.testing.worker_process import WorkerProcess
 
@@ -32,9 +34,11 @@ class Nodes(Protocol):
 class ProcessNodes:
     """Local processes."""
 
-    def __init__(self, directory: Path, redis_server_command: list[str]) -> None:
+    def __init__(self, directory: Path, redis_server_command: list[str], database_url: str) -> None:
         self._directory, self._redis_server_command = directory, redis_server_command
+        self._database_url = database_url
         self._teardowns: list[Callable[[], None]] = []
+        self._relayed = False  # what is tried again waits in the database, for a relay to send it
 
     def broker(self) -> Any:
         server = RedisProcess(self._redis_server_command, directory=self._directory / "broker", options=BROKER_OPTIONS)
@@ -43,13 +47,14 @@ class ProcessNodes:
         return RedisTestBroker(server)
 
     def worker(self, name: str, command: list[str], environment: Mapping[str, str]) -> Any:
-        worker = WorkerProcess(
-            command,
-            directory=self._directory / name,
-            name=name,
-            environment={**environment, "PYTHONPATH": str(PROJECT_ROOT)},
-        )
+        surroundings = {"DATABASE_URL": self._database_url, **environment, "PYTHONPATH": str(PROJECT_ROOT)}
+        worker = WorkerProcess(command, directory=self._directory / name, name=name, environment=surroundings)
         self._teardowns.append(worker.teardown)
+        if not self._relayed:
+            self._relayed = True
+            relay = [sys.executable, "-m", "django", "relay", "--sweep", "0.3"]
+            process = ProcessContainer(relay, name="relay", directory=self._directory, environment=surroundings)
+            self._teardowns.append(process.teardown)
         return CeleryTestWorker(worker, app=None)
 
     def teardown(self) -> None:

@@ -59,12 +59,12 @@ def test_an_answer_that_was_lost_is_asked_for_again_under_the_same_key(
     payment_take(order_id=order.pk)
 
     assert (shop.again(order).state, totals(payment_sandbox)["charged"]) == ("paid", order.total_cents)
-    assert shop.steps_of(order) == [("reserve", "done"), ("charge", "failed"), ("charge", "done")]
+    assert shop.steps_of(order) == [("reserve", "done"), ("charge", "done")]
 
 
 @pytest.mark.django_db
-def test_a_declined_card_is_noted_with_the_banks_reason(payment_sandbox: PaymentSandbox) -> None:
-    """The customer reads it on the order's page."""
+def test_a_declined_card_is_not_charged(payment_sandbox: PaymentSandbox) -> None:
+    """It is an error of its own, which is never tried again."""
     order = shop.placed(card=shop.DECLINED)
     Order.objects.update(state=Order.State.RESERVED)
 
@@ -72,7 +72,6 @@ def test_a_declined_card_is_noted_with_the_banks_reason(payment_sandbox: Payment
         payment_take(order_id=order.pk)
 
     assert totals(payment_sandbox) == EMPTY
-    assert "declined" in order.steps.get().detail
 
 
 @pytest.mark.django_db

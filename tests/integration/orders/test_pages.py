@@ -9,6 +9,7 @@ from django.test import Client
 
 from apps.orders.errors import OutOfStock
 from apps.orders.models import Order
+from apps.orders.services.history import step_failed
 from apps.orders.services.stock import stock_release, stock_reserve
 from config.limits import ORDER_MAX_TOTAL_CENTS
 from tests import shop
@@ -160,8 +161,9 @@ def test_the_page_of_a_cancelled_order_says_why(ada: Client) -> None:
     """In the words of the step that failed; and it stands still."""
     shop.product("RARE", stock=1)
     order = shop.placed({"RARE": 2})
-    with pytest.raises(OutOfStock):
+    with pytest.raises(OutOfStock) as refused:
         stock_reserve(order_id=order.pk)
+    step_failed(order_id=order.pk, name="reserve", error=refused.value)
     stock_release(order_id=order.pk)
 
     page = text(ada, f"/orders/{order.pk}/")
