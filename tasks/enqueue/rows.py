@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from celery import uuid
-from django.db import connections, router
+from django.db import InterfaceError, OperationalError, connections, router
 
 from .models import OutboxMessage
 
@@ -59,6 +59,10 @@ _REPLACE: Final = f"""
 """  # noqa: S608
 
 
+# What PostgreSQL says when it ends a session: connection errors, shutdowns, and its limits on idle ones.
+_ENDED: Final = ("08", "57P", "25P03", "25P04")
+
+
 def alias() -> str:
     """The database that holds the outbox."""
     return router.db_for_write(OutboxMessage)
@@ -69,13 +73,21 @@ def cursor() -> Any:  # Django's stub of it knows no timedeltas and no COPY
     return connections[alias()].cursor()
 
 
-def answers() -> bool:
-    """Whether this process's connection to the outbox's database works. One that doesn't is closed."""
+def session() -> object:
+    """This process's session with the outbox's database, to be told from a later one; None before the first."""
+    return connections[alias()].connection
+
+
+def lost(error: Exception, before: object) -> bool:
+    """Whether *error* came of losing the session *before*: then whether its last transaction was committed is unknown.
+
+    Django opens another session by itself, so that a statement works now proves nothing. One that is dead is closed.
+    """
     connection = connections[alias()]
-    if connection.connection is not None and connection.is_usable():
-        return True
-    connection.close()
-    return False
+    connection.close_if_unusable_or_obsolete()
+    state: str | None = getattr(error.__cause__, "sqlstate", None)
+    says_so = isinstance(error, OperationalError | InterfaceError) and (state is None or state.startswith(_ENDED))
+    return says_so and connection.connection is not before
 
 
 def insert(messages: Sequence[OutboxMessage]) -> None:

@@ -20,7 +20,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from celery.exceptions import Ignore, Reject, Retry
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 
 from .. import crashpoints
 from ..conf import conf
@@ -48,6 +48,7 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
     crashpoints.reach("before_claim", task.name)
     follows = {name: getattr(request, name) for name in _FOLLOWS}
     _begin(task)
+    session = rows.session()
     try:
         return EFFECTS[task.effect](task, args, kwargs)
     except (Retry, Ignore, Reject):
@@ -55,6 +56,8 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
     except Exception as error:
         # What was taken out of the request to be written was not written, or was rolled back.
         request.update(follows)
+        if rows.lost(error, session):
+            _hand_back(error)
         _failed(task, error)
         raise
 
@@ -64,17 +67,17 @@ def _begin(task: ReliableTask[..., Any]) -> None:
     try:
         begun = _begun(task)
     except (OperationalError, InterfaceError) as error:  # away, or the job's row is locked by who is ending it
-        rows.answers()
         _hand_back(error)
     if not begun:
         raise Ignore
 
 
 def _begun(task: ReliableTask[..., Any]) -> bool:
+    session = rows.session()
     try:
         return job_begin(task)
-    except (OperationalError, InterfaceError):
-        if rows.answers():
+    except (OperationalError, InterfaceError) as error:
+        if not rows.lost(error, session):
             raise
     # The connection was kept from the job before, and had died since.
     return job_begin(task)
@@ -82,8 +85,6 @@ def _begun(task: ReliableTask[..., Any]) -> bool:
 
 def _failed(task: ReliableTask[..., Any], error: Exception) -> None:
     """Write what comes of *error*. Raises Retry, Reject or Ignore; returns when the job has failed for good."""
-    if isinstance(error, OperationalError | InterfaceError) and not rows.answers():
-        _hand_back(error)
     wait = task.retry_policy.wait(task.request.retries) if _may_pass(task, error) else None
     try:
         with transaction.atomic(using=rows.alias()):
@@ -95,7 +96,6 @@ def _failed(task: ReliableTask[..., Any], error: Exception) -> None:
                 member_died(task)
                 return
     except (OperationalError, InterfaceError):
-        rows.answers()
         _hand_back(error)
     if wait is not None:
         raise retry from error
@@ -127,5 +127,6 @@ def _may_pass(task: ReliableTask[..., Any], error: Exception) -> bool:
 
 def _hand_back(error: Exception) -> NoReturn:
     """The message goes back to the broker as it came."""
+    connections[rows.alias()].close_if_unusable_or_obsolete()
     time.sleep((DATABASE_AWAY_PAUSE * conf().retry_time_scale).total_seconds())
     raise Reject(f"the database did not answer: {error}", requeue=True) from error
