@@ -1,0 +1,103 @@
+"""What becomes of a message when the database doesn't answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from celery.exceptions import Reject, Retry
+from django.contrib.auth.models import Group
+from django.db import OperationalError, connection, transaction
+
+from tasks.enqueue.models import OutboxMessage
+from tests.concurrency import at_once
+from tests.integration.tasks.attempts.acts import (
+    EVERY,
+    follows,
+    in_body,
+    inside,
+    lapse,
+    plain,
+    raising,
+)
+from tests.integration.tasks.attempts.delivering import deliver, job
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("calm")]
+
+
+def _lose_connection() -> None:
+    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+@pytest.mark.parametrize("act", EVERY, ids=lambda act: act.name)
+def test_a_connection_that_breaks_in_the_middle_sends_the_message_back(act: Any) -> None:
+    """Nothing can be written, not even that it failed; the message must not be acknowledged."""
+    task_id = act.enqueue("k")
+    in_body["now"] = _lose_connection
+
+    answer = deliver(act, "k", task_id=task_id, **follows())
+    assert (type(answer), answer.requeue) == (Reject, True)
+    assert job(task_id).state == "started"
+
+    in_body["now"] = lambda: "result"
+    lapse()
+    assert deliver(act, "k", task_id=task_id, **follows()) == "result"
+    assert job(task_id).state == "succeeded"
+
+
+def test_a_connection_that_broke_since_the_last_job_is_made_anew() -> None:
+    """A child keeps it between jobs; a database that was restarted must cost no delivery."""
+    task_id = inside.enqueue("k")
+    with pytest.raises(OperationalError):
+        _lose_connection()
+
+    assert deliver(inside, "k", task_id=task_id) == "result"
+
+
+@pytest.mark.parametrize("act", EVERY, ids=lambda act: act.name)
+def test_a_job_whose_row_is_locked_is_sent_back_and_not_failed(act: Any) -> None:
+    """Somebody is ending it at this moment. Which end it is going to be is not ours to guess."""
+    task_id = act.enqueue("k")
+
+    def delivered() -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '30ms'")
+        return deliver(act, "k", task_id=task_id, **follows())
+
+    with transaction.atomic():
+        OutboxMessage.objects.select_for_update().get(task_id=task_id)
+        (answer,) = at_once(1, delivered)
+
+    assert isinstance(answer, Reject)
+    assert job(task_id).state == "queued"
+    assert not Group.objects.exists()
+
+
+def test_a_conflict_with_another_transaction_is_tried_again_for_a_database_effect() -> None:
+    """A deadlock, a lock that was not to be had: all of it was rolled back."""
+    Group.objects.create(name="contended")
+
+    def contend() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '30ms'")
+            cursor.execute("SELECT FROM auth_group WHERE name = 'contended' FOR UPDATE")
+
+    in_body["now"] = contend
+    task_id = inside.enqueue("k")
+    with transaction.atomic():
+        Group.objects.select_for_update().get(name="contended")
+        (answer,) = at_once(1, lambda: deliver(inside, "k", task_id=task_id))
+
+    assert isinstance(answer, Retry)
+    assert (job(task_id).finished_at, job(task_id).retries) == (None, 1)
+
+
+def test_a_database_of_somebody_elses_that_went_away_is_the_bodys_affair() -> None:
+    """The job's own is there, so it fails as any other job does, and is not sent back without end."""
+    in_body["now"] = raising(OperationalError("another server closed the connection"))
+    task_id = plain.enqueue("k")
+
+    assert isinstance(deliver(plain, "k", task_id=task_id), OperationalError)
+    assert job(task_id).state == "dead"
