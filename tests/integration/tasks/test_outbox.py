@@ -56,7 +56,7 @@ def test_a_refused_enqueue_leaves_the_callers_transaction_usable() -> None:
     with transaction.atomic():
         with pytest.raises(PayloadRefused):
             take_note.enqueue({1, 2})
-        with pytest.raises(UnknownTask, match="did you mean 'outbox_test.take_note'"):
+        with pytest.raises(UnknownTask, match=r"did you mean 'outbox_test\.take_note'"):
             publish("outbox_test.take_notes", number=1)
         with pytest.raises(TypeError):
             publish("outbox_test.take_note", numbr=1)

@@ -196,9 +196,12 @@ def test_only_what_ended_long_ago_is_pruned_and_a_bounded_number_at_once() -> No
     ("query", "index"),
     [
         ("SELECT id FROM tasks_outbox WHERE state = 'queued' ORDER BY priority, id LIMIT 500", "tasks_outbox_queued"),
-        ("SELECT id FROM tasks_outbox WHERE state = 'scheduled' AND due_at <= now() ORDER BY due_at LIMIT 500", "tasks_outbox_scheduled"),
+        (
+            "SELECT id FROM tasks_outbox WHERE state = 'scheduled' AND due_at <= now() ORDER BY due_at LIMIT 500",
+            "tasks_outbox_scheduled",
+        ),
     ],
-)  # fmt: skip
+)
 def test_claiming_reads_an_index_and_sorts_nothing(query: str, index: str) -> None:
     """However many rows are there, a claim reads as many as it takes, in the index's order."""
     with connection.cursor() as cursor:

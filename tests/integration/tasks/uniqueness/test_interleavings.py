@@ -6,6 +6,7 @@ test's choice.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
@@ -17,7 +18,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import F
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from tasks import AlreadyBegun, AlreadyEnqueued, JobStatus, Permanent, cancel, status
 from tasks.enqueue.models import OutboxMessage
@@ -27,17 +28,21 @@ from tasks.enqueue.unique_models import UniqueLock
 from tasks.operation.reconciler import finished_prune
 from tests.integration.tasks.uniqueness import sample_unique as sample
 from tests.integration.tasks.uniqueness.deliveries import deliver, request_of
-from tests.integration.tasks.uniqueness.threads import Caller, Delivery, impatient, pause
+from tests.integration.tasks.uniqueness.threads import Caller, Delivery, Died, impatient, pause
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 
 USERS = (1, 2)
-PLANS = (None, None, Permanent("never"), sample.TRANSIENT)
+PLANS = (None, None, Permanent("never"), sample.TRANSIENT, Died(), "stay")
 UNTIL_STARTED = (sample.skip_until_started, sample.replace, sample.debounce)
+HAPPENINGS = (
+    *["call"] * 5, *["deliver"] * 4, "finish", "finish", "relay", "clock", "clock",
+    "cancel", "send again", "prune", "leave a lock behind",
+)  # fmt: skip
 FAILED = ("dead", "cancelled", "unsendable")
 PAST = timedelta(days=-1)
 SETTINGS = settings(
-    max_examples=25,
+    max_examples=40,
     stateful_step_count=35,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
@@ -61,16 +66,17 @@ class ListRelay(Relay):
 
 
 class Jobs(RuleBasedStateMachine):
-    """Two users' jobs of one unique task."""
+    """Two users' jobs of one unique task.
 
-    callers = Bundle("callers")
-    deliveries = Bundle("deliveries")
+    One rule that draws what happens: of many rules, hypothesis switches some off in each example, and most examples
+    would get nothing done.
+    """
 
-    def __init__(self, task: Any) -> None:
+    def __init__(self, task: Any, seen: Counter[str]) -> None:
         super().__init__()
-        self.task = task
+        self.task, self.seen = task, seen
         self.broker: list[dict[str, Any]] = []
-        self.open: list[Caller] = []
+        self.open: dict[int, Caller] = {}
         self.running: list[Delivery] = []
         self.newest: dict[str, str] = {}  # by job, the comment that was committed last
         self.ran: dict[str, str] = {}  # by job, the comment that its first run had
@@ -88,29 +94,46 @@ class Jobs(RuleBasedStateMachine):
         """Called in each body."""
         self.ran.setdefault(task_id, comment)
 
-    @rule(target=callers)
-    def open_a_transaction(self) -> Any:
-        caller = Caller()
-        self.open.append(caller)
-        return caller
+    @rule(
+        what=st.sampled_from(HAPPENINGS),
+        number=st.integers(0, 5),
+        user=st.sampled_from(USERS),
+        then=st.sampled_from(("", "commit", "commit", "roll back")),
+        plan=st.sampled_from(PLANS),
+    )
+    def let_happen(self, what: str, number: int, user: int, then: str, plan: Any) -> None:
+        """Whatever is drawn, with what it needs of the rest."""
+        happenings: dict[str, Callable[[], None]] = {
+            "call": lambda: self.call(number % 2, user, then),
+            "deliver": lambda: self.deliver(number, plan),
+            "finish": lambda: self.finish(number, plan),
+            "relay": lambda: self.relay(("", "dies", "refused")[number % 3]),
+            "clock": lambda: self.step_the_clock(sample.HOUR * (2 if number else -0.5)),
+            "cancel": lambda: self.cancel(number),
+            "send again": self.send_again,
+            "prune": self.prune,
+            "leave a lock behind": lambda: self.leave_a_lock_behind(number),
+        }
+        happenings[what]()
 
-    @rule(caller=callers, user=st.sampled_from(USERS))
-    def enqueue(self, caller: Caller, user: int) -> None:
-        """Whatever comes of it, the caller's transaction goes on."""
-        if not caller.is_open:
-            return
+    def call(self, number: int, user: int, then: str) -> None:
+        """One of two callers enqueues, in the transaction that it has open or opens, and may end it."""
+        caller = self.open.get(number) or self.open.setdefault(number, Caller())
         self.calls += 1
         comment = str(self.calls)
         try:
             job = caller.call(lambda: self.task.enqueue(user, comment))
         except OperationalError:
-            pass  # somebody else is about to enqueue the same
+            self.seen["somebody else is about to enqueue the same"] += 1
         except AlreadyEnqueued as error:
+            self.seen["raised"] += 1
             if not self.may_raise(error):
                 raise
         else:
             caller.calls.append((user, job, comment, self.clock))
-        assert caller.call(OutboxMessage.objects.count) >= 0
+        assert caller.call(OutboxMessage.objects.count) >= 0  # whatever came of it, the transaction is usable
+        if then:
+            self.end(number, commit=then == "commit")
 
     def may_raise(self, error: AlreadyEnqueued) -> bool:
         """Only a task that says so raises; and one that was to replace what has begun."""
@@ -118,19 +141,18 @@ class Jobs(RuleBasedStateMachine):
             return self.task is sample.replace_until_finished
         return self.task is sample.refuse
 
-    @rule(caller=consumes(callers), commit=st.booleans())
-    def end_a_transaction(self, caller: Caller, commit: bool) -> None:
-        """Only now can anybody see what it wrote."""
+    def end(self, number: int, *, commit: bool) -> None:
+        """Only now can anybody see what the caller wrote."""
+        caller = self.open.pop(number)
         caller.end(commit=commit)
-        self.open.remove(caller)
-        if commit:
-            for user, job, comment, at in caller.calls:
-                if job not in self.newest:
-                    self.took(user, job, at)
-                if job not in self.newest or self.task in sample.REPLACING:
-                    self.newest[job] = comment
+        for user, job, comment, at in caller.calls if commit else []:
+            if job not in self.newest:
+                self.took(user, job, at)
+            else:
+                self.seen["was told of a job that is there"] += 1
+            if job not in self.newest or self.task in sample.REPLACING:
+                self.newest[job] = comment
 
-    @rule(fate=st.sampled_from(("", "", "", "dies", "refused")))
     def relay(self, fate: str) -> None:
         """Everything that is due goes to the broker, once or twice, or nowhere."""
         relay = ListRelay(self.broker)
@@ -141,39 +163,53 @@ class Jobs(RuleBasedStateMachine):
         except DatabaseError:
             assert fate == "dies"
 
-    @rule(target=deliveries, number=st.integers(0, 30))
-    def deliver(self, number: int) -> Any:
-        """Any message that was ever sent, at any time, as often as may be: the broker forgets nothing."""
+    def deliver(self, number: int, plan: Any) -> None:
+        """Any of the last messages that were ever sent: the broker forgets nothing. It may stay in its body a while."""
+        self.relay("")
         if not self.broker:
-            return None
-        delivery = Delivery(self.broker[number % len(self.broker)])
+            return
+        delivery = Delivery(self.broker[-1 - number % len(self.broker)])
         self.running.append(delivery)
-        return delivery
+        if plan != "stay":
+            self.finish(len(self.running) - 1, plan)
+        elif not delivery.outcome:
+            self.seen["stays"] += 1
 
-    @rule(delivery=consumes(deliveries), plan=st.sampled_from(PLANS))
-    def finish(self, delivery: Delivery | None, plan: Exception | None) -> None:
-        if delivery:
-            delivery.finish(plan)
+    def finish(self, number: int, plan: Any) -> None:
+        """A worker in the middle of a body goes on."""
+        if self.running:
+            delivery = self.running.pop(number % len(self.running))
+            delivery.finish(None if plan == "stay" else plan)
+            self.seen[delivery.outcome] += 1
 
-    @rule(delivery=consumes(deliveries))
-    def crash(self, delivery: Delivery | None) -> None:
-        """The worker never does anything again; its message may come once more."""
-        if delivery:
-            delivery.die()
-
-    @rule(number=st.integers(0, 10))
-    def cancel_one(self, number: int) -> None:
-        """Of all there are."""
-        rows = list(OutboxMessage.objects.order_by("id").values_list("task_id", flat=True))
+    def cancel(self, number: int) -> None:
+        """One of the last."""
+        rows = list(OutboxMessage.objects.order_by("-id").values_list("task_id", flat=True))
         if rows:
             self.unless_locked(partial(cancel, rows[number % len(rows)]))
 
-    @rule()
     def send_again(self) -> None:
         """What a reconciler does to what has not ended."""
         self.unless_locked(lambda: OutboxMessage.objects.filter(state__in=["sent", "started"]).update(state="queued"))
 
-    @rule(step=st.sampled_from((2 * sample.HOUR, 2 * sample.HOUR, -sample.HOUR / 2)))
+    def prune(self) -> None:
+        """Jobs that have ended are forgotten; so are their messages, which nobody would know any more."""
+        ended = dict(OutboxMessage.objects.exclude(finished_at=None).values_list("task_id", "state"))
+        if any(delivery.request["id"] in ended and not delivery.outcome for delivery in self.running):
+            return
+        self.ended.update(ended)
+        self.broker[:] = [message for message in self.broker if message["id"] not in ended]
+        self.unless_locked(partial(finished_prune, older_than=PAST))
+        self.unless_locked(locks_prune)
+
+    def leave_a_lock_behind(self, number: int) -> None:
+        """A job has ended, and its lock is there: from a backup, or another version of the program."""
+        live = set(OutboxMessage.objects.filter(finished_at=None).values_list("task_id", flat=True))
+        former = [lock for owner, lock in self.locks.items() if owner not in live]
+        if former:
+            lock = former[-1 - number % len(former)]
+            self.unless_locked(lambda: UniqueLock.objects.bulk_create([lock], ignore_conflicts=True))
+
     def step_the_clock(self, step: timedelta) -> None:
         """Forwards, what is scheduled is due and periods are over; backwards, both last longer."""
         if self.task is sample.skip_for_an_hour and self.open:
@@ -185,26 +221,6 @@ class Jobs(RuleBasedStateMachine):
             self.clock += step
 
         self.unless_locked(transaction.atomic(move))
-
-    @rule()
-    def prune(self) -> None:
-        """Jobs that have ended are forgotten; so are their messages, which nobody would know any more."""
-        ended = dict(OutboxMessage.objects.exclude(finished_at=None).values_list("task_id", "state"))
-        if any(delivery.request["id"] in ended and not delivery.outcome for delivery in self.running):
-            return
-        self.ended.update(ended)
-        self.broker[:] = [message for message in self.broker if message["id"] not in ended]
-        self.unless_locked(partial(finished_prune, older_than=PAST))
-        self.unless_locked(locks_prune)
-
-    @rule(number=st.integers(0, 10))
-    def leave_a_lock_behind(self, number: int) -> None:
-        """A job has ended, and its lock is there: from a backup, or another version of the program."""
-        live = set(OutboxMessage.objects.filter(finished_at=None).values_list("task_id", flat=True))
-        former = [lock for owner, lock in self.locks.items() if owner not in live]
-        if former:
-            lock = former[number % len(former)]
-            self.unless_locked(lambda: UniqueLock.objects.bulk_create([lock], ignore_conflicts=True))
 
     @staticmethod
     def unless_locked(call: Callable[[], Any]) -> None:
@@ -230,7 +246,7 @@ class Jobs(RuleBasedStateMachine):
     @invariant()
     def nobody_is_told_of_a_waiting_job_that_begins_before_they_commit(self) -> None:
         if self.task in UNTIL_STARTED:
-            told = {job for caller in self.open for job in caller.told}
+            told = {job for caller in self.open.values() for job in caller.told}
             assert not OutboxMessage.objects.filter(task_id__in=told).exclude(started_at=None).exists()
 
     @invariant()
@@ -249,8 +265,8 @@ class Jobs(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Whatever was going on stops; then what is left is carried out, and after that nothing is held any more."""
-        for caller in list(self.open):
-            self.end_a_transaction(caller, commit=False)
+        for number in list(self.open):
+            self.end(number, commit=False)
         for delivery in self.running:
             delivery.die()
         sample.during[:] = [self.note]
@@ -280,5 +296,11 @@ def tidied() -> Iterator[None]:
 
 @pytest.mark.parametrize("task", sample.ALL, ids=sample.name_of)
 def test_any_interleaving_leaves_at_most_one_live_job_and_no_lock_for_ever(task: Any) -> None:
-    machine: Any = partial(Jobs, task)
+    seen: Counter[str] = Counter()
+    machine: Any = partial(Jobs, task, seen)
     run_state_machine_as_test(machine, settings=SETTINGS)
+
+    # A machine that gets nothing done finds nothing.
+    wanted = {"returned", "Permanent", "Retry", "Ignore", "died", "stays", "somebody else is about to enqueue the same"}
+    wanted |= {"raised"} if task is sample.refuse else {"was told of a job that is there"}
+    assert {what for what in wanted if not seen[what]} == set(), seen
