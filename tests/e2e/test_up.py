@@ -15,7 +15,9 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from honcho.environ import parse_procfile
 
+from project.env import PROJECT_ROOT
 from project.local.environment import PREFERRED_PORTS
 from project.local.ports import HOST
 from project.local.smtp_sink import read_mails
@@ -27,20 +29,8 @@ from tests.servers.up import Up
 pytestmark = pytest.mark.timeout(400)
 
 SOON = timedelta(seconds=60)
-SERVICES = (
-    *(
-        "postgres",
-        "valkey_broker",
-        "valkey_cache",
-        "web",
-        "beat",
-        "flower",
-        "payment_sandbox",
-        "supplier_sandbox",
-        "smtp",
-    ),
-    *("worker_critical", "worker_default", "worker_low", "worker_media"),
-)
+EMBEDDED = {"postgres", "valkey_broker", "valkey_cache"}
+PROCESSES = set(parse_procfile((PROJECT_ROOT / "Procfile").read_text()).processes)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +61,7 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Up]]:
 def test_every_service_answers_where_it_said(running: Up) -> None:
     """One line a service, with its address."""
     pages, flower = running.said_after("pages"), running.said_after("Flower")
-    for name in SERVICES:
+    for name in EMBEDDED | PROCESSES:
         assert re.search(rf"^· {name} +\S.* s$", running.said, re.MULTILINE), name
     assert httpx.get(pages + "/health/ready").json()["ok"]
     assert httpx.get(pages + "/health/workers", timeout=10).json()["ok"]
@@ -189,7 +179,7 @@ def test_given_servers_are_used_and_none_is_embedded(begin: Callable[..., Up]) -
     for variable in ("DATABASE_URL", "BROKER_URL", "CACHE_URL"):
         assert f"{variable} is given, so that server is used" in up.said
     noted = {file.stem for file in (up.directory / "run").glob("*.pid")}
-    assert noted == set(SERVICES) - {"postgres", "valkey_broker", "valkey_cache"}
+    assert noted == PROCESSES
     assert httpx.get(up.said_after("pages") + "/health/ready").json()["ok"]
     pids = family(up.process.pid)
     assert up.stop(signal.SIGHUP) == 0

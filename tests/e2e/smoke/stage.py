@@ -90,10 +90,9 @@ class Stage:
         eventually(lambda: not self.depths() and not self.in_hands(), because=lambda: f"{self.depths()} {self.notes()}")
 
     def teardown(self) -> None:
-        """End everything."""
+        """Let go of the connections. The nodes end with the module that has them."""
         self.app.close()
         self.client.close()
-        self._nodes.teardown()
 
 
 def new_app(url: str) -> BoundedCelery:

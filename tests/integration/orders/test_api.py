@@ -75,9 +75,19 @@ def test_an_order_that_makes_no_sense_is_refused_and_nothing_is_started(change: 
     answer = post(ada, ORDER | change)
 
     assert answer.status_code == 422
-    assert answer.json()["detail"]
+    assert isinstance(answer.json()["detail"], str)
     assert not Order.objects.exists()
     assert messages_take("default") == []
+
+
+def test_a_refusal_says_where_and_why(ada: Client) -> None:
+    """In one form, whether the types refuse it or the shop does."""
+    line = {"sku": "KNIFE", "quantity": 0}
+
+    assert post(ada, ORDER | {"lines": [line]}).json() == {
+        "detail": "lines.0.quantity: Input should be greater than or equal to 1"
+    }
+    assert ada.get("/api/orders?page=0").json() == {"detail": "page: Input should be greater than or equal to 1"}
 
 
 def test_what_is_not_json_is_refused(ada: Client) -> None:

@@ -10,8 +10,10 @@ import pkgutil
 import types
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
+from uuid import UUID
 
 import pytest
 
@@ -28,9 +30,11 @@ SAMPLES: dict[Any, Any] = {
     object: "an object",
     Any: "anything",
     Path: Path("var/log"),
-    datetime: datetime(2024, 2, 29, tzinfo=UTC),
     date: date(2024, 2, 29),
+    datetime: datetime(2024, 2, 29, tzinfo=UTC),
     timedelta: timedelta(seconds=5),
+    Decimal: Decimal("1.50"),
+    UUID: UUID(int=7),
 }
 SKIPPED_MODULES = (
     "project.settings.production",  # settings are one module at a time
