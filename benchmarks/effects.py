@@ -84,7 +84,8 @@ def draining(jobs: int) -> None:
     from tasks.enqueue.relay import Relay
 
     base = 0.0
-    for kind in (sample_tasks.stock, sample_tasks.plain, sample_tasks.database):
+    kinds: list[Any] = [sample_tasks.stock, sample_tasks.plain, sample_tasks.database]
+    for kind in kinds:
         if kind is sample_tasks.stock:
             for number in range(jobs):
                 kind.delay(number)

@@ -84,7 +84,8 @@ def test_workers_names_the_queue_that_nobody_consumes(client: Client, worker: Ch
     """The others have a consumer; the depth counts every priority."""
 
     def only_media_is_missing() -> bool:
-        return client.get("/health/workers").json()["problems"] == ["no worker consumes the queue 'media'"]
+        problems = client.get("/health/workers").json()["problems"]
+        return bool(problems == ["no worker consumes the queue 'media'"])
 
     assert wait_until(only_media_is_missing, within=timedelta(seconds=60)), worker.log_tail()
     answer = client.get("/health/workers")
