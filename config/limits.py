@@ -21,6 +21,10 @@ PAYLOAD_MAX_BYTES: Final = 64 * 1024
 # Waits between the attempts to charge a payment.
 PAYMENT_RETRY_DELAYS: Final = tuple(timedelta(seconds=seconds) for seconds in (10, 30, 90, 270))
 
+# After this time the provider has carried out every attempt to charge that we gave up, or never will. Shorter than
+# the waits of PAYMENT_RETRY_DELAYS together, so that the last attempt to refund has the last word.
+PAYMENT_SETTLES: Final = timedelta(minutes=5)
+
 # The most that one order may come to.
 ORDER_MAX_TOTAL_CENTS: Final = 5_000_000
 

@@ -16,6 +16,17 @@ class PaymentUnavailable(Transient):
         return f"{self.call}: the payment provider gave no answer ({self.reason}){_request(self.request_id)}"
 
 
+class ChargeUnsettled(Transient):
+    """The provider knows of no attempt to charge an order, and one may still be under way."""
+
+    def __init__(self, order_id: int) -> None:
+        super().__init__(order_id)
+        self.order_id = order_id
+
+    def __str__(self) -> str:
+        return f"order {self.order_id}: the payment provider has not heard of a charge; it may still be at it"
+
+
 class CardDeclined(Permanent):
     """The bank doesn't pay. `decline_code` is the bank's reason, in the provider's words."""
 

@@ -75,17 +75,27 @@ def payment_find(*, order_id: int, started_at: datetime) -> Charge | None:
     """The charge of an order whose first attempt began at *started_at*, or None if there is none.
 
     Reads the provider's list, which, unlike its search, is never behind. None is not yet the last word while an
-    attempt is under way.
+    attempt is under way: ask `payment_attempted` too.
     """
+    intents = _intents_of(order_id, started_at)
+    return next((_charge(intent, order_id) for intent in intents if intent.status == "succeeded"), None)
+
+
+def payment_attempted(*, order_id: int, started_at: datetime) -> bool:
+    """Whether the provider has carried out an attempt to charge the order, with or without success."""
+    return any(intent.status != "processing" for intent in _intents_of(order_id, started_at))
+
+
+def _intents_of(order_id: int, started_at: datetime) -> list[stripe.PaymentIntent]:
+    """What the provider made of the attempts to charge an order, newest first."""
     earliest_at = started_at - CLOCK_TOLERANCE
     with _translated(f"find the charge of order {order_id}"):
         page = _client().v1.payment_intents.list(
             params={"created": {"gte": int(earliest_at.timestamp())}, "limit": PAGE_SIZE}
         )
-        for intent in page.auto_paging_iter():
-            if intent.status == "succeeded" and intent.metadata.to_dict().get("order_id") == str(order_id):
-                return _charge(intent, order_id)
-    return None
+        return [
+            intent for intent in page.auto_paging_iter() if intent.metadata.to_dict().get("order_id") == str(order_id)
+        ]
 
 
 def _charge(intent: stripe.PaymentIntent, order_id: int) -> Charge:

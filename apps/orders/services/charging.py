@@ -9,12 +9,13 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from config.limits import PAYMENT_KEY_KEPT
+from config.limits import PAYMENT_KEY_KEPT, PAYMENT_SETTLES
 from tasks.enqueue.outbox import publish
 
 from ..errors import WrongState
 from ..models import Order
-from ..payments import payment_charge, payment_find, payment_refund
+from ..payment_errors import ChargeUnsettled
+from ..payments import payment_attempted, payment_charge, payment_find, payment_refund
 from .history import order_lock, step_done
 
 
@@ -84,12 +85,19 @@ def _charge_noted(order_id: int, charge_id: str) -> None:
 
 
 def payment_return(*, order_id: int) -> None:
-    """Refund a cancelled order, if the provider says that it charged. Raises Transient while it can't be asked."""
+    """Refund a cancelled order, if the provider says that it charged.
+
+    Raises Transient while it can't be asked. An attempt that we gave up may still be carried out: for PAYMENT_SETTLES
+    from the cancellation on, ChargeUnsettled (transient) is raised when the provider knows of none.
+    """
     order = Order.objects.get(pk=order_id)
     if order.refund_id or order.state != Order.State.CANCELLED or order.charge_started_at is None:
         return
     charge = payment_find(order_id=order_id, started_at=order.charge_started_at)
     if charge is None:
+        unsettled = timezone.now() < order.changed_at + PAYMENT_SETTLES
+        if unsettled and not payment_attempted(order_id=order_id, started_at=order.charge_started_at):
+            raise ChargeUnsettled(order_id)
         return
     refund_id = payment_refund(charge_id=charge.id, idempotency_key=f"refund-order-{order_id}")
     with transaction.atomic():

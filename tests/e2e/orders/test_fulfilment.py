@@ -109,6 +109,20 @@ def test_a_charge_that_we_never_heard_of_is_refunded_when_the_order_is_cancelled
     assert shop.steps_of(order)[-1] == ("refund", "done")
 
 
+def test_a_charge_that_the_provider_makes_after_we_gave_up_is_refunded(floor: Floor) -> None:
+    """It is slower than all our attempts together: when the order is cancelled there is nothing to refund yet."""
+    order = shop.placed()
+    attempts = sum((delay.total_seconds() for delay in PAYMENT_RETRY_DELAYS), 0.0) * SCALE
+    floor.payments.fault_arm("hang", when="during", seconds=STRIPE_TIMEOUT + attempts + 1)
+
+    floor.send([order])
+    (order,) = floor.await_over(order)
+
+    assert (order.state, shop.stock_of()) == ("cancelled", 10)
+    assert ("refund", "failed") in shop.steps_of(order)
+    assert (floor.charges(order), floor.refunded(order)) == ([order.total_cents], order.total_cents)
+
+
 def test_a_child_that_is_killed_while_the_provider_charges_costs_nobody_anything(floor: Floor) -> None:
     """The job goes back to its queue; the next child asks under the same key."""
     order = shop.placed()

@@ -11,10 +11,11 @@ from pytest_django import Settings
 
 from apps.orders.errors import WrongState
 from apps.orders.models import Order
-from apps.orders.payment_errors import CardDeclined, PaymentUnavailable
+from apps.orders.payment_errors import CardDeclined, ChargeUnsettled, PaymentUnavailable
 from apps.orders.payments import payment_charge
 from apps.orders.services.charging import payment_return, payment_take
-from apps.orders.services.stock import stock_release
+from apps.orders.services.stock import stock_release, stock_reserve
+from config.limits import PAYMENT_RETRY_DELAYS, PAYMENT_SETTLES
 from tasks.testing.waiting import eventually
 from tests import shop
 from tests.concurrency import at_once
@@ -148,6 +149,53 @@ def test_a_cancelled_orders_unknown_charge_is_found_and_refunded_once(payment_sa
     assert totals(payment_sandbox) == {"paid": 1, "charged": order.total_cents, "refunded": order.total_cents}
     assert (order.charge_id, bool(order.refund_id)) == (payment_sandbox.books()["charges"][0]["id"], True)
     assert shop.steps_of(order).count(("refund", "done")) == 1
+
+
+@pytest.mark.django_db
+def test_an_attempt_that_may_still_be_carried_out_is_waited_for(payment_sandbox: PaymentSandbox) -> None:
+    """We gave up, the provider didn't: the refund asks again until the charge shows, or can't come any more."""
+    order = shop.reserved()
+    Order.objects.update(charge_started_at=timezone.now())
+    stock_release(order_id=order.pk)
+
+    with pytest.raises(ChargeUnsettled, match=f"order {order.pk}: the payment provider has not heard of a charge"):
+        payment_return(order_id=order.pk)
+    charged_without_our_knowledge(order)
+    payment_return(order_id=order.pk)
+
+    assert totals(payment_sandbox)["refunded"] == order.total_cents
+
+
+@pytest.mark.django_db
+def test_a_charge_that_never_came_is_not_waited_for_for_ever(payment_sandbox: PaymentSandbox) -> None:
+    """The provider was away all the time."""
+    order = shop.reserved()
+    Order.objects.update(charge_started_at=timezone.now())
+    stock_release(order_id=order.pk)
+    Order.objects.update(changed_at=timezone.now() - PAYMENT_SETTLES)
+
+    payment_return(order_id=order.pk)
+
+    assert totals(payment_sandbox) == EMPTY
+
+
+@pytest.mark.django_db
+def test_a_declined_card_is_an_answer_that_nobody_waits_for(payment_sandbox: PaymentSandbox) -> None:
+    """The provider knows the attempt, and took nothing."""
+    order = shop.placed(card=shop.DECLINED)
+    stock_reserve(order_id=order.pk)
+    with pytest.raises(CardDeclined):
+        payment_take(order_id=order.pk)
+    stock_release(order_id=order.pk)
+
+    payment_return(order_id=order.pk)
+
+    assert totals(payment_sandbox) == EMPTY
+
+
+def test_the_last_attempt_to_refund_comes_when_every_charge_is_settled() -> None:
+    """Then its word is the last."""
+    assert sum(PAYMENT_RETRY_DELAYS, timedelta(0)) > PAYMENT_SETTLES
 
 
 @pytest.mark.django_db
