@@ -74,3 +74,6 @@ REPORT_ORPHAN_AFTER: Final = timedelta(days=1)
 
 # How long the payment provider is sure to know an idempotency key (it says 24 hours); after that it is asked first.
 PAYMENT_KEY_KEPT: Final = timedelta(hours=23)
+
+# A message of the outbox that has been due for longer means that no relay runs, or that the broker is away.
+OUTBOX_LAG_MAX: Final = timedelta(seconds=60)

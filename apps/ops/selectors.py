@@ -8,6 +8,7 @@ from celery import current_app
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from config.limits import OUTBOX_LAG_MAX
 from config.queues import QUEUES
 from tasks.operation import health
 
@@ -40,6 +41,7 @@ def readiness_list() -> list[Check]:
     checks = [Check(name="database", problem=database)]
     if not database:
         checks.append(Check(name="migrations", problem=_migrations_problem()))
+        checks.append(Check(name="outbox", problem=_outbox_problem()))
     checks.append(Check(name="broker", problem=_broker_problem()))
     return checks
 
@@ -58,6 +60,16 @@ def _database_problem() -> str:
     except DatabaseError as error:
         return f"{type(error).__name__} from the database"
     return ""
+
+
+def _outbox_problem() -> str:
+    try:
+        lag = health.outbox_lag()
+    except DatabaseError as error:  # the table comes with a migration
+        return f"{type(error).__name__} from the outbox"
+    if lag <= OUTBOX_LAG_MAX:
+        return ""
+    return f"a message has waited for {lag.total_seconds():.0f} s to be sent: is the broker there, and a relay running?"
 
 
 def _broker_problem() -> str:

@@ -14,6 +14,8 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import ChannelError, OperationalError
 
+from ..enqueue import rows
+
 
 class BrokerAway(ConnectionError):
     """The broker can't be reached, or doesn't answer. Its address isn't told: it may hold a password."""
@@ -94,3 +96,11 @@ def messages_held(app: Celery, names: Iterable[str], *, within: timedelta = time
             if queue in held:
                 held[queue] += 1
     return held
+
+
+def outbox_lag() -> timedelta:
+    """How long the longest waiting message of the outbox has been due; zero when none waits."""
+    with rows.cursor() as cursor:
+        cursor.execute("SELECT coalesce(now() - min(due_at), interval '0') FROM tasks_outbox WHERE state = 'queued'")
+        lag: timedelta = cursor.fetchone()[0]
+    return max(lag, timedelta(0))

@@ -13,12 +13,15 @@ from celery import current_app
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from config.queues import QUEUES
 from project.env import PROJECT_ROOT
 from project.local.child import Child
 from project.local.ports import HOST, FreePorts
 from project.local.waiting import wait_until
+from tasks import publish
+from tasks.enqueue.models import OutboxMessage
 from tasks.operation.health import BrokerAway, broker_ping, queue_depths
 
 pytestmark = pytest.mark.usefixtures("transactional_db", "clean_broker")
@@ -78,6 +81,16 @@ def test_ready_tells_that_a_migration_is_missing(client: Client) -> None:
             cursor.executemany("INSERT INTO django_migrations (app, name, applied) VALUES (%s, %s, %s)", rows)
     assert answer.status_code == 503
     assert "manage.py migrate" in answer.json()["checks"]["migrations"]
+
+
+def test_ready_tells_that_the_outbox_is_not_sent(client: Client) -> None:
+    """Nothing is lost, but nothing is carried out either."""
+    task_id = publish("orders.reserve_stock", order_id=1)
+    assert client.get("/health/ready").json()["checks"]["outbox"] == "ok"
+    OutboxMessage.objects.filter(task_id=task_id).update(due_at=timezone.now() - timedelta(minutes=2))
+    answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    assert "is the broker there, and a relay running?" in answer.json()["checks"]["outbox"]
 
 
 def test_workers_names_the_queue_that_nobody_consumes(client: Client, worker: Child) -> None:
