@@ -114,7 +114,7 @@ def products(request: HttpRequest) -> list[Product]:
     return list(product_list())
 
 
-@router.post("", response={201: OrderOut, 422: Problem}, openapi_extra=IDEMPOTENCY_KEY)
+@router.post("", response={201: OrderOut, 400: Problem, 422: Problem}, openapi_extra=IDEMPOTENCY_KEY)
 @decorate_view(idempotency_key_required)
 def place(request: HttpRequest, payload: OrderIn) -> Status[Order] | Status[dict[str, str]]:
     """Place an order and start its fulfilment. The same request sent again, with its key, is the same order."""
