@@ -20,7 +20,7 @@ from tests.integration.tasks.attempts.acts import (
     plain,
     raising,
 )
-from tests.integration.tasks.attempts.delivering import deliver, job
+from tests.integration.tasks.attempts.delivering import deliver, job, states
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("calm")]
 
@@ -73,6 +73,16 @@ def test_a_job_whose_row_is_locked_is_sent_back_and_not_failed(act: Any) -> None
     assert isinstance(answer, Reject)
     assert job(task_id).state == "queued"
     assert not Group.objects.exists()
+
+
+def test_a_job_that_could_not_be_begun_has_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though its failure could be written: the lock that was in the way may be gone by then."""
+    monkeypatch.setattr("tasks.execution.attempt.job_begin", lambda *_: raising(OperationalError("lock timeout"))())
+    task_id = plain.enqueue("k")
+
+    assert isinstance(deliver(plain, "k", task_id=task_id, **follows()), Reject)
+    assert job(task_id).state == "queued"
+    assert not states("attempts.mourn")
 
 
 def test_a_conflict_with_another_transaction_is_tried_again_for_a_database_effect() -> None:
