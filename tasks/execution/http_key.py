@@ -23,7 +23,7 @@ class MalformedKey(ValueError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return self.problem
+        return f"the Idempotency-Key is no key: {self.problem}"
 
 
 def key_read(value: str) -> str:

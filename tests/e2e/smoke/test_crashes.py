@@ -13,6 +13,8 @@ from tests.e2e.smoke.stage import Stage
 
 VISIBILITY_TIMEOUT = 2
 
+pytestmark = pytest.mark.django_db  # so that the database is there which the workers write to
+
 
 @pytest.fixture(scope="module")
 def stage(nodes: Nodes) -> Iterator[Stage]:

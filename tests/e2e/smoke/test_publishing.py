@@ -18,6 +18,8 @@ BOUND_WHEN_DOWN = 5.0
 # ones, 8.4 s on an idle machine (`tasks.enqueue.bounded`). Less than a web server's patience, which is 30 s.
 BOUND_WHEN_HUNG = 15.0
 
+pytestmark = pytest.mark.django_db  # so that the database is there which the workers write to
+
 
 @pytest.fixture
 def stage(nodes: Nodes) -> Iterator[Stage]:

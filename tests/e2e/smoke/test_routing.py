@@ -11,6 +11,8 @@ from config.queues import BULK, NORMAL, PATIENT, QUEUES, URGENT, WORKERS
 from tests.e2e.smoke.nodes import Nodes
 from tests.e2e.smoke.stage import Stage
 
+pytestmark = pytest.mark.django_db  # so that the database is there which the workers write to
+
 
 @pytest.fixture(scope="module")
 def stage(nodes: Nodes) -> Iterator[Stage]:

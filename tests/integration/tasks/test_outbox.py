@@ -64,10 +64,11 @@ def test_a_refused_enqueue_leaves_the_callers_transaction_usable() -> None:
     assert status(task_id) is JobStatus.QUEUED
 
 
-@pytest.mark.parametrize("how", [{"countdown": 3600}, {"eta": timezone.now() + timedelta(hours=1)}])
-def test_a_far_eta_waits_in_the_table(how: dict[str, object]) -> None:
+@pytest.mark.parametrize("how", ["countdown", "eta"])
+def test_a_far_eta_waits_in_the_table(how: str) -> None:
     """In the broker it would be held by a worker, and handed out again after the visibility timeout."""
-    row = OutboxMessage.objects.get(task_id=take_note.enqueue(1, **how))
+    options = {"countdown": 3600} if how == "countdown" else {"eta": timezone.now() + timedelta(hours=1)}
+    row = OutboxMessage.objects.get(task_id=take_note.enqueue(1, **options))
     assert row.state == "scheduled"
     assert timedelta(minutes=59) < row.due_at - timezone.now() <= timedelta(hours=1)
     assert row.headers["eta"] is None
