@@ -19,7 +19,7 @@ from project.env import PROJECT_ROOT
 from project.local.environment import variables_clean
 from project.local.waiting import wait_until
 
-COMMANDS = ("up", "demo", "test", "check", "lock")
+COMMANDS = ("up", "demo", "test", "check", "bench", "chaos", "lock")
 SHELLS = [shell for shell in ("sh", "dash", "bash --posix", "busybox sh") if shutil.which(shell.split()[0])]
 TOOLS = ("sh", "dirname", "date", "uname", "cmp", "mkdir", "cat", "tail", "rm", "cp")
 
