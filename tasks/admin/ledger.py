@@ -9,7 +9,7 @@ from .read_only import ReadOnlyAdmin
 
 
 @admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
+class LedgerEntryAdmin(ReadOnlyAdmin):
     """In order of the keys. Searched by key alone, from its start on."""
 
     list_display = ["key", "state", "owner", "lease_until", "done_at", "expires_at"]

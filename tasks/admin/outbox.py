@@ -9,7 +9,7 @@ from .read_only import ReadOnlyAdmin
 
 
 @admin.register(OutboxMessage)
-class OutboxMessageAdmin(ReadOnlyAdmin[OutboxMessage]):
+class OutboxMessageAdmin(ReadOnlyAdmin):
     """Newest first. Searched by task id alone: anything else would read the whole table."""
 
     list_display = ["task_id", "name", "state", "retries", "due_at", "sent_at", "started_at", "finished_at", "problem"]

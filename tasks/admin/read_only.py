@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Model
 from django.http import HttpRequest
-
-M = TypeVar("M", bound=Model)
 
 MOST_COUNTED: Final = 10_000
 
+# To Django itself these are no generics; a project may do without what patches them.
+if TYPE_CHECKING:
+    AnyPaginator = Paginator[Any]
+    AnyModelAdmin = admin.ModelAdmin[Any]
+else:
+    AnyPaginator, AnyModelAdmin = Paginator, admin.ModelAdmin
 
-class BoundedPaginator(Paginator[Any]):
+
+class BoundedPaginator(AnyPaginator):
     """Counts to MOST_COUNTED and shows no further: whoever looks for one among millions has its id."""
 
     @cached_property
@@ -25,7 +29,7 @@ class BoundedPaginator(Paginator[Any]):
         return int(rows[:MOST_COUNTED].count())
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[M]):
+class ReadOnlyAdmin(AnyModelAdmin):
     """Nothing is added, changed or deleted by hand: the rows are the jobs' own."""
 
     paginator = BoundedPaginator
@@ -34,8 +38,8 @@ class ReadOnlyAdmin(admin.ModelAdmin[M]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False

@@ -14,7 +14,7 @@ from .read_only import ReadOnlyAdmin
 
 
 @admin.register(UniqueLock)
-class UniqueLockAdmin(ReadOnlyAdmin[UniqueLock]):
+class UniqueLockAdmin(ReadOnlyAdmin):
     """To look at; whoever may delete a lock may release it."""
 
     list_display = ["name", "arguments", "owner_link", "owner_state", "until", "taken_at", "expires_at"]
@@ -27,11 +27,8 @@ class UniqueLockAdmin(ReadOnlyAdmin[UniqueLock]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[UniqueLock]:
         """Each with the state of its owner's job and, for the link, the row of it."""
         owners = OutboxMessage.objects.filter(task_id=OuterRef("owner"))
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(job_state=Subquery(owners.values("state")), job_row=Subquery(owners.values("pk")))
-        )
+        locks: QuerySet[UniqueLock] = super().get_queryset(request)
+        return locks.annotate(job_state=Subquery(owners.values("state")), job_row=Subquery(owners.values("pk")))
 
     @admin.display(description="owner")
     def owner_link(self, lock: UniqueLock) -> str:

@@ -18,12 +18,15 @@ _BARE: Final = re.compile(r"[!#-+\--:<-\[\]-~]+")
 class MalformedKey(ValueError):
     """A header's value is no key."""
 
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
+    def __init__(self, value: str) -> None:
+        super().__init__(value)
+        self.value = value
 
     def __str__(self) -> str:
-        return f"the Idempotency-Key is no key: {self.problem}"
+        return (
+            f"The key must be a string of 1 to {KEY_MAX} characters in double quotes, as "
+            f'"8e03978e-40d5-43e8-bc93-6894a57f9324"; this is {self.value[:KEY_MAX]!r}.'
+        )
 
 
 def key_read(value: str) -> str:
@@ -34,9 +37,9 @@ def key_read(value: str) -> str:
     elif _BARE.fullmatch(value):
         key = value
     else:
-        raise MalformedKey('The key must be a string in double quotes, as "8e03978e-40d5-43e8-bc93-6894a57f9324".')
+        raise MalformedKey(value)
     if not 0 < len(key) <= KEY_MAX:
-        raise MalformedKey(f"The key must have 1 to {KEY_MAX} characters; this one has {len(key)}.")
+        raise MalformedKey(value)
     return key
 
 

@@ -86,7 +86,8 @@ def python(folder: Path, *arguments: str) -> str:
 def test_copied_under_another_name_it_keeps_its_label_its_names_and_its_tables(shop: Path) -> None:
     """Relative imports, a fixed label and explicit names: what was in the database or a queue is still understood."""
     with (shop / "settings.py").open("a") as settings:
-        settings.write('INSTALLED_APPS += ["django_celery_beat"]\n')  # the toolkit's scheduler builds on it
+        # What the toolkit's scheduler and its admin pages build on.
+        settings.write('INSTALLED_APPS += ["django_celery_beat", "django.contrib.auth", "django.contrib.admin"]\n')
 
     unknown, job, absent, tables = python(shop, "-c", JOURNEY).splitlines()
 
