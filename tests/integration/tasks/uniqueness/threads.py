@@ -23,7 +23,7 @@ class Died(BaseException):
 
 
 class Caller:
-    """A program with a transaction open, that waits for nobody longer than 50 ms."""
+    """A program with a transaction open, that waits for nobody longer than 20 ms."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1)
@@ -109,6 +109,6 @@ def pause(*_: object) -> None:
 
 
 def impatient() -> None:
-    """Wait no longer than 50 ms for a lock on this thread's connection."""
+    """Wait no longer than 20 ms for a lock on this thread's connection."""
     with connection.cursor() as cursor:
-        cursor.execute("SET lock_timeout = '50ms'")
+        cursor.execute("SET lock_timeout = '20ms'")
