@@ -1,7 +1,8 @@
 """Running a program that refuses root although we are root, as in most containers.
 
 It runs as `nobody`, with one of root's powers left: to pass the modes of directories. So nothing has to be made
-readable for everybody above the checkout, and no system user is created.
+readable for everybody above the checkout, and no system user is created. `access()`, by which PostgreSQL looks for its
+own programs, would forget that power for a user who isn't root, unless told not to (`no_setuid_fixup`).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def as_ordinary_user(command: Sequence[str]) -> list[str]:
     user = pwd.getpwnam(USER)
     return [
         *(setpriv, f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"),
-        *("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--", *command),
+        *("--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--", *command),
     ]
 
 
