@@ -6,5 +6,15 @@ from .enqueue.models import OutboxMessage
 from .enqueue.unique_models import UniqueLock
 from .execution.batch_models import Batch, BatchMember
 from .execution.models import LedgerEntry
+from .failure.letter_models import DeadLetter, JobAttempt, Redrive
 
-__all__ = ["Batch", "BatchMember", "LedgerEntry", "OutboxMessage", "UniqueLock"]
+__all__ = [
+    "Batch",
+    "BatchMember",
+    "DeadLetter",
+    "JobAttempt",
+    "LedgerEntry",
+    "OutboxMessage",
+    "Redrive",
+    "UniqueLock",
+]
