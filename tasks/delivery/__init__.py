@@ -1,0 +1,1 @@
+"""The leased Redis transport: so far its intake, which its readers already know."""
