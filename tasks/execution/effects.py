@@ -47,6 +47,8 @@ def plain(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     result = task.run(*args, **kwargs)
     with transaction.atomic(using=rows.alias()):
         _ended_well(task, result)
+        crashpoints.reach("before_commit", task.name)
+    crashpoints.reach("after_commit", task.name)
     return result
 
 

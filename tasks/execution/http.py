@@ -33,6 +33,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from .. import crashpoints
 from ..errors import AnswerNotKept, KeyConflict
 from ..keys import fingerprint
 from .http_key import MalformedKey, key_read
@@ -91,7 +92,10 @@ def _answered(request: HttpRequest, key: str, view: Callable[[], HttpResponseBas
                 transaction.set_rollback(True, using=LEDGER.alias)
             else:
                 LEDGER.complete(answer, _kept(request, response), ttl=KEPT_FOR)
-    return problem(IN_PROGRESS) if isinstance(answer, Busy) else response
+    if isinstance(answer, Busy):
+        return problem(IN_PROGRESS)
+    crashpoints.reach("after_commit", "web")
+    return response
 
 
 def _kept(request: HttpRequest, response: HttpResponseBase) -> dict[str, Any]:
