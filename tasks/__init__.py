@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .execution.idempotency import idempotent
     from .execution.settlement import Settled
     from .failure.backoff import RetryPolicy
+    from .failure.budget import RetryBudget
 
 __all__ = [
     "AlreadyBegun",
@@ -45,6 +46,7 @@ __all__ = [
     "PayloadRefused",
     "Permanent",
     "ReliableTask",
+    "RetryBudget",
     "RetryPolicy",
     "Settled",
     "Transient",
@@ -68,6 +70,7 @@ _HOMES = {
     "PayloadRefused": ".errors",
     "Permanent": ".errors",
     "ReliableTask": ".base",
+    "RetryBudget": ".failure.budget",
     "RetryPolicy": ".failure.backoff",
     "Settled": ".execution.settlement",
     "Transient": ".errors",

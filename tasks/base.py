@@ -33,6 +33,7 @@ from .execution.attempt import attempt
 from .execution.effects import current_key
 from .execution.settlement import Settled
 from .failure.backoff import RetryPolicy
+from .failure.budget import RetryBudget
 from .keys import KeyTemplate
 from .options import ENQUEUE_OPTIONS
 
@@ -57,6 +58,7 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
 
     retry_policy: RetryPolicy = RetryPolicy()
     retry_on: tuple[type[Exception], ...] = ()
+    budget: RetryBudget | None = None
 
     effect: Literal["database", "external"] | None = None
     once: KeyTemplate | None = None

@@ -9,6 +9,7 @@ Beside what is in its signature it takes:
 - once: the idempotency key of the effect, as a template over the parameters ("orders:{order_id}:charge") or a function
   of them; default: the task id. *ttl*: how long it is remembered (30 days). *lease*: after this an external effect's
   worker is taken for dead (default: the time limit and 10 seconds).
+- budget: `RetryBudget(...)` when an outage upstream is to hold the task's jobs back instead of failing each of them.
 - unique: `Unique(by=("user_id",), ...)` when of the jobs that mean the same only one is to be enqueued.
 """
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from inspect import iscoroutinefunction
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast, overload
+from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar, cast, overload
 
 from celery import shared_task
 
@@ -26,10 +27,14 @@ from .enqueue.uniqueness import check_unique
 from .errors import InvalidDeclaration
 from .execution.declaration import effect_attributes, signature_without_self
 from .failure.backoff import RetryPolicy
+from .failure.budget import check_budget
 from .options import EFFECT_OPTIONS, check_limits, check_name, check_options
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# What becomes an attribute of the task's class once it is checked together with the function.
+_ATTRIBUTES: Final = EFFECT_OPTIONS | {"unique", "budget"}
 
 _shared_task: Any = shared_task  # its stub knows only Celery's own options
 
@@ -79,8 +84,8 @@ def task(
         (default: nine tenths of it).
     retry: when `Transient`, or one of *retry_on*, is tried again (default: 5 times, exponentially, with full jitter).
     bind: the task itself is the first argument.
-    celery_options: `effect`, `once` and `unique`, as told at the top of this module, and anything else that Celery's
-        `task` takes. `max_retries` alone stands for `retry=RetryPolicy(max_retries=...)`.
+    celery_options: `effect`, `once`, `budget` and `unique`, as told at the top of this module, and anything else that
+        Celery's `task` takes. `max_retries` alone stands for `retry=RetryPolicy(max_retries=...)`.
 
     Raises UnknownOption, RefusedOption or InvalidDeclaration on the declaring line.
     """
@@ -90,7 +95,7 @@ def task(
     hard, soft = check_limits(wire_name, time_limit, soft_time_limit)
     policy = _policy(wire_name, retry, celery_options)
     base = _base(wire_name, celery_options)
-    own = {option: celery_options.pop(option) for option in (EFFECT_OPTIONS | {"unique"}) & celery_options.keys()}
+    own = {option: celery_options.pop(option) for option in _ATTRIBUTES & celery_options.keys()}
 
     def declare(function: Callable[..., R]) -> ReliableTask[..., R]:
         declared = _shared_task(
@@ -113,7 +118,7 @@ def task(
 def _own_attributes(
     task: str, function: Callable[..., Any], options: dict[str, Any], *, bind: bool, time_limit: timedelta
 ) -> dict[str, Any]:
-    """Attributes of the task's class for what is declared about its effect and its uniqueness."""
+    """Attributes of the task's class for what is declared about its effect, its uniqueness and its budget."""
     if iscoroutinefunction(function):
         raise InvalidDeclaration(task, "is `async def`, which Celery would never await: use `def`")
     left = dict(options)
@@ -121,6 +126,9 @@ def _own_attributes(
     if (unique := left.get("unique")) is not None:
         check_unique(task, unique, signature_without_self(function, bind=bind))
         attributes["unique"] = unique
+    if (budget := left.get("budget")) is not None:
+        check_budget(task, budget)
+        attributes["budget"] = budget
     return attributes
 
 

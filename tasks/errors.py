@@ -5,11 +5,23 @@ Facts are in `args` and the sentence in `__str__`, so that an error survives pic
 
 from __future__ import annotations
 
+from datetime import timedelta
 from difflib import get_close_matches
 
 
 class Transient(Exception):
-    """What failed may work later: the task is retried by its `RetryPolicy`."""
+    """What failed may work later: the task is retried by its `RetryPolicy`.
+
+    retry_after: not before so long, as the upstream asks. Where the error was raised from one that carries an HTTP
+    answer, its `Retry-After` header is found without being told.
+    """
+
+    retry_after: timedelta | None = None
+
+    def __init__(self, *args: object, retry_after: timedelta | None = None) -> None:
+        super().__init__(*args)
+        if retry_after is not None:
+            self.retry_after = retry_after
 
 
 class Permanent(Exception):

@@ -6,11 +6,13 @@ from .enqueue.models import OutboxMessage
 from .enqueue.unique_models import UniqueLock
 from .execution.batch_models import Batch, BatchMember
 from .execution.models import LedgerEntry
+from .failure.circuit_models import Circuit
 from .failure.letter_models import DeadLetter, JobAttempt, Redrive
 
 __all__ = [
     "Batch",
     "BatchMember",
+    "Circuit",
     "DeadLetter",
     "JobAttempt",
     "LedgerEntry",

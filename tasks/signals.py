@@ -17,3 +17,10 @@ attempt_failed = Signal()
 # A job ended for good: `task_id`, `name`, `state` ("succeeded", "dead" or "cancelled"), `problem`.
 # Sent inside the transaction in which it ended.
 job_finished = Signal()
+
+# The circuit of a task with a budget opened: `name`, `failures` of `attempts`, `until_at` (nothing is tried before).
+# Sent after it is on record, by the process that noticed; a receiver that raises is logged.
+circuit_opened = Signal()
+
+# It closed again, by itself or by hand: `name`, `opened_at`. Likewise.
+circuit_closed = Signal()

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Self
 
 import httpx
@@ -18,6 +17,7 @@ from config.limits import (
     SUPPLIER_PAGE_SIZE,
     SUPPLIER_REQUEST_MAX_TIME,
 )
+from tasks.failure.retry_after import retry_after_read
 
 from .errors import AddressUnusable, FeedMalformed, SupplierAway, SupplierBusy, SupplierRefused
 from .feed import Page, page_read
@@ -111,15 +111,3 @@ def _check_status(response: httpx.Response) -> None:
     if status >= 500 or status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.REQUEST_TIMEOUT):
         raise SupplierAway(f"it answered {status}")
     raise SupplierRefused(status, str(response.request.url))
-
-
-def retry_after_read(value: str, *, now: datetime) -> timedelta | None:
-    """How long a Retry-After header asks to wait (RFC 9110 §10.2.3: seconds or a date); None for anything else."""
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return timedelta(seconds=min(int(value[:10]), 10**9))
-    try:
-        until = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(timedelta(0), until.replace(tzinfo=until.tzinfo or UTC) - now)

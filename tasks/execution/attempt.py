@@ -16,21 +16,23 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from celery.exceptions import Ignore, Reject, Retry
-from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
+from django.utils import timezone
 
 from .. import crashpoints
 from ..conf import conf
 from ..enqueue import rows
-from ..errors import OutcomeUnknown, Permanent, Transient
+from ..failure.breaker import Held, Permit, breaker_of
 from ..signals import attempt_failed
 from .continuation import continue_after_failure
 from .effects import EFFECTS
-from .jobs import job_begin, job_end, job_try_again
+from .jobs import job_begin, job_end, job_give_back, job_try_again
 from .membership import member_died
+from .verdict import verdict
 
 if TYPE_CHECKING:
     from ..base import ReliableTask
@@ -48,9 +50,10 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
     crashpoints.reach("before_claim", task.name)
     follows = {name: getattr(request, name) for name in _FOLLOWS}
     _begin(task)
+    permit, began_at = _admitted(task), timezone.now()
     session = rows.session()
     try:
-        return EFFECTS[task.effect](task, args, kwargs)
+        result = EFFECTS[task.effect](task, args, kwargs)
     except (Retry, Ignore, Reject):
         raise
     except Exception as error:
@@ -58,8 +61,10 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
         request.update(follows)
         if rows.lost(error, session):
             _hand_back(error)
-        _failed(task, error)
+        _failed(task, error, permit, began_at)
         raise
+    _tell_success(task, permit)
+    return result
 
 
 def _begin(task: ReliableTask[..., Any]) -> None:
@@ -83,23 +88,51 @@ def _begun(task: ReliableTask[..., Any]) -> bool:
     return job_begin(task)
 
 
-def _failed(task: ReliableTask[..., Any], error: Exception) -> None:
-    """Write what comes of *error*. Raises Retry, Reject or Ignore; returns when the job has failed for good."""
-    wait = task.retry_policy.wait(task.request.retries) if _may_pass(task, error) else None
+def _admitted(task: ReliableTask[..., Any]) -> Permit | None:
+    """What a task with a budget needs to be run. Raises Ignore when its circuit is open: the job comes again later."""
+    if task.budget is None:
+        return None
     try:
+        answer = breaker_of(str(task.name), task.budget).admit()
+        if isinstance(answer, Held):
+            job_give_back(task, answer.wait)
+            raise Ignore
+    except (OperationalError, InterfaceError) as error:
+        _hand_back(error)
+    return answer
+
+
+def _tell_success(task: ReliableTask[..., Any], permit: Permit | None) -> None:
+    """The job has succeeded on record; a circuit that can't be told of it must not make a failure of that."""
+    if permit is None:
+        return
+    try:
+        permit.succeeded()
+    except (DatabaseError, InterfaceError):
+        log.exception("the circuit of %s was not told that %s succeeded", task.name, task.request.id)
+
+
+def _failed(task: ReliableTask[..., Any], error: Exception, permit: Permit | None, began_at: datetime) -> None:
+    """Write what comes of *error*. Raises Retry, Reject or Ignore; returns when the job has failed for good."""
+    again, retry = None, None
+    try:
+        again = verdict(task, error, permit=permit, began_at=began_at)
         with transaction.atomic(using=rows.alias()):
-            _tell(task, error, again=wait is not None)
-            if wait is not None:
-                retry = job_try_again(task, wait * conf().retry_time_scale, error)
+            _tell(task, error, again=again is not None)
+            if again is not None and again.is_counted:
+                retry = job_try_again(task, again.wait, error)
+            elif again is not None:
+                job_give_back(task, again.wait)
             elif job_end(task, "dead", f"{type(error).__name__}: {error}"):
                 continue_after_failure(task)
                 member_died(task)
                 return
     except (OperationalError, InterfaceError):
         _hand_back(error)
-    if wait is not None:
+    if retry is not None:
         raise retry from error
-    log.error("an attempt at %s[%s] failed after the job had gone on", task.name, task.request.id, exc_info=error)
+    if again is None:
+        log.error("an attempt at %s[%s] failed after the job had gone on", task.name, task.request.id, exc_info=error)
     raise Ignore from error
 
 
@@ -112,17 +145,6 @@ def _tell(task: ReliableTask[..., Any], error: Exception, *, again: bool) -> Non
         raise
     except Exception:
         log.exception("a receiver of attempt_failed failed for %s[%s]", task.name, task.request.id)
-
-
-def _may_pass(task: ReliableTask[..., Any], error: Exception) -> bool:
-    """Whether another attempt may end otherwise."""
-    if isinstance(error, OutcomeUnknown):  # it may be settled then
-        return task.reconcile is not None or task.on_unknown == "retry"
-    if isinstance(error, Permanent):
-        return False
-    if task.effect == "database" and isinstance(error, OperationalError):
-        return True  # a deadlock, a conflict with another transaction: all of it was rolled back
-    return isinstance(error, (Transient, *task.retry_on))
 
 
 def _hand_back(error: Exception) -> NoReturn:

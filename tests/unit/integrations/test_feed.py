@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.integrations.client import retry_after_read
 from apps.integrations.errors import FeedMalformed
 from apps.integrations.feed import page_read
 from project.local.supplier_sandbox import catalogue
@@ -65,35 +63,6 @@ def test_whatever_comes_is_a_page_or_refused(text: bytes) -> None:
     """Nothing that a supplier sends makes an error of another kind."""
     with suppress(FeedMalformed):
         page_read(text)
-
-
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("value", "wait"),
-    [
-        ("120", timedelta(minutes=2)),
-        ("0", timedelta(0)),
-        ("Thu, 01 Jan 2026 12:00:30 GMT", timedelta(seconds=30)),
-        ("Thu, 01 Jan 2026 11:00:00 GMT", timedelta(0)),
-        ("Thu, 01 Jan 2026 12:00:30 -0000", timedelta(seconds=30)),
-        ("", None),
-        ("soon", None),
-        ("-5", None),
-        ("²", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(value: str, wait: timedelta | None) -> None:
-    """RFC 9110 knows both; anything else asks for nothing."""
-    assert retry_after_read(value, now=NOW) == wait
-
-
-@given(st.text())
-def test_no_retry_after_breaks_anything(value: str) -> None:
-    """It comes from outside."""
-    wait = retry_after_read(value, now=NOW)
-    assert wait is None or wait >= timedelta(0)
 
 
 def test_the_sandboxs_catalogue_is_made_of_its_version_alone() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
@@ -84,6 +85,42 @@ def test_never_is_never() -> None:
     assert RetryPolicy.never().wait(0) is None
 
 
+@given(policies(), st.integers(0, 20), draws, st.timedeltas(timedelta(0), timedelta(days=9)))
+def test_no_attempt_is_made_sooner_than_the_upstream_asks(
+    policy: RetryPolicy, retries: int, drawn: float, asked: timedelta
+) -> None:
+    """Up to a bound; and what is drawn comes on top, or all who were told the same would come at the same moment."""
+    wait = policy.wait(retries, asked=asked, draw=lambda: drawn)
+    alone = policy.wait(retries, draw=lambda: drawn)
+
+    assert (wait is None) == (alone is None)
+    if wait is not None and alone is not None:
+        assert wait == alone + min(asked, policy.max_retry_after)
+
+
+def test_an_explicit_wait_is_lengthened_to_what_is_asked() -> None:
+    """And stays as it is where less is asked."""
+    policy = RetryPolicy.after(10 * SECOND)
+
+    assert policy.wait(0, asked=30 * SECOND) == 30 * SECOND
+    assert policy.wait(0, asked=SECOND) == 10 * SECOND
+    assert policy.wait(0, asked=timedelta(days=9)) == timedelta(hours=1)
+
+
+@given(policies(), st.integers(0, 20), draws, waits, waits)
+def test_no_attempt_begins_after_the_deadline(
+    policy: RetryPolicy, retries: int, drawn: float, deadline: timedelta, elapsed: timedelta
+) -> None:
+    """For all attempts together; within it the policy is as it was without one."""
+    bounded = replace(policy, deadline=deadline).wait(retries, elapsed=elapsed, draw=lambda: drawn)
+    unbounded = policy.wait(retries, draw=lambda: drawn)
+
+    if unbounded is None or elapsed + unbounded > deadline:
+        assert bounded is None
+    else:
+        assert bounded == unbounded
+
+
 def test_the_default_tries_five_times_more() -> None:
     """As the docstring of `@task` says."""
     policy = RetryPolicy()
@@ -98,6 +135,8 @@ def test_the_default_tries_five_times_more() -> None:
         ({"first": timedelta(0)}, r"first \(0:00:00\) must be above zero"),
         ({"first": 2 * SECOND, "cap": SECOND}, r"must be above zero and at most cap \(0:00:01\)"),
         ({"max_retries": 1, "delays": (-SECOND,)}, "delays must not be negative"),
+        ({"deadline": timedelta(0)}, "deadline must be above zero"),
+        ({"max_retry_after": -SECOND}, "max_retry_after must not be negative"),
         ({"delays": (SECOND, SECOND)}, r"2 delays for 5 retries: say RetryPolicy\.after"),
     ],
 )

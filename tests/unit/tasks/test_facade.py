@@ -60,7 +60,18 @@ print(sorted({'django', 'celery', 'kombu', 'redis'} & sys.modules.keys()))
     assert run_python(program) == "[]\n"
 
 
-@pytest.mark.parametrize("module", ["errors", "options", "failure.backoff", "enqueue.payloads"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "errors",
+        "options",
+        "failure.backoff",
+        "failure.budget",
+        "failure.circuit_state",
+        "failure.retry_after",
+        "enqueue.payloads",
+    ],
+)
 def test_the_pure_modules_load_neither_django_nor_celery(module: str) -> None:
     """They are words and values; a script may use them without the rest."""
     program = (

@@ -59,7 +59,7 @@ def execution_options() -> set[str]:
 
 def test_the_known_options_are_those_that_the_installed_celery_takes() -> None:
     """An option that a new Celery adds, renames or drops shows here, not as a refused or ignored declaration."""
-    ours = {"retry", "retry_on", "unique"} | EFFECT_OPTIONS
+    ours = {"retry", "retry_on", "unique", "budget"} | EFFECT_OPTIONS
     known = (OWN | CELERY | REFUSED.keys()) - ours
     autoretry = {name for name in REFUSED if "autoretry" in name or name.startswith("retry_")}
 
