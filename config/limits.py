@@ -15,6 +15,13 @@ SOFT_SHUTDOWN: Final = timedelta(seconds=30)
 # After this time Redis hands an unacknowledged job out again. It must be longer than any job and any countdown.
 VISIBILITY_TIMEOUT: Final = timedelta(minutes=15)
 
+# So often RabbitMQ delivers a message again before it puts it among its dead letters. It counts what stopping workers
+# give back, too, so this is the last resort behind the limits on attempts and deaths.
+DELIVERY_LIMIT: Final = 20
+
+# Queues of SQS belong to an account and a region, not to a project: ours begin so.
+SQS_QUEUE_PREFIX: Final = "rootstock-"
+
 # Messages carry ids; whatever is larger belongs in the database or in storage.
 PAYLOAD_MAX_BYTES: Final = 64 * 1024
 

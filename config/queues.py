@@ -24,7 +24,8 @@ WORKERS: Final[dict[str, tuple[str, ...]]] = {
     "media": (MEDIA,),
 }
 
-# On Redis and Valkey a lower step is taken first.
+# How urgent a message is inside its queue: the lower, the sooner. Each broker counts in its own way, and the transport
+# translates (`tasks.topology`).
 PRIORITY_STEPS: Final = (0, 3, 6, 9)
 URGENT: Final = 0
 NORMAL: Final = 3

@@ -5,9 +5,12 @@ from __future__ import annotations
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 from project.env import default_settings_module
+from tasks.delivery.brokers import transports_register
 from tasks.enqueue.bounded import BoundedCelery
 
 default_settings_module("project.settings.local")
+
+transports_register()  # before anybody connects
 
 app = BoundedCelery("project")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -12,8 +12,10 @@ from kombu import Exchange, Queue
 from config import limits, queues, routes
 from config.queues import PRIORITY_STEPS
 from project.env import Environment
+from tasks.topology import Broker, broker_of, connection_options, queue_shape
 
 _ENVIRONMENT = Environment.read()
+_BROKER = broker_of(_ENVIRONMENT.broker_url)
 
 CELERY_BROKER_URL = _ENVIRONMENT.broker_url
 CELERY_TIMEZONE = _ENVIRONMENT.time_zone
@@ -49,9 +51,19 @@ CELERY_TASK_TIME_LIMIT = limits.TASK_TIME_LIMIT.total_seconds()
 CELERY_TASK_SOFT_TIME_LIMIT = limits.TASK_SOFT_TIME_LIMIT.total_seconds()
 
 # Routing by class of service. A queue that nobody declared is a typo and is refused.
-CELERY_TASK_QUEUES = [Queue(name, Exchange(name, type="direct"), routing_key=name) for name in queues.QUEUES]
+_SHAPES = [queue_shape(_BROKER, name, delivery_limit=limits.DELIVERY_LIMIT) for name in queues.QUEUES]
+CELERY_TASK_QUEUES = [
+    Queue(
+        shape.name,
+        Exchange(shape.name, type=shape.exchange_type),
+        routing_key=shape.name,
+        queue_arguments=shape.arguments or None,
+    )
+    for shape in _SHAPES
+]
 CELERY_TASK_DEFAULT_QUEUE = queues.DEFAULT
 CELERY_TASK_DEFAULT_EXCHANGE = queues.DEFAULT
+CELERY_TASK_DEFAULT_EXCHANGE_TYPE = _SHAPES[0].exchange_type
 CELERY_TASK_DEFAULT_ROUTING_KEY = queues.DEFAULT
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 CELERY_TASK_ROUTES = ([(pattern, {"queue": queue, "priority": urgency}) for pattern, queue, urgency in routes.ROUTES],)
@@ -67,22 +79,17 @@ CELERY_TASK_PUBLISH_RETRY_POLICY: dict[str, Any] = {
     "interval_step": 0.2,
     "interval_max": 0.5,
 }
-_VISIBILITY = _ENVIRONMENT.visibility_timeout.total_seconds()
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
-    "priority_steps": list(PRIORITY_STEPS),
-    "sep": ":",
-    "queue_order_strategy": "priority",
-    "visibility_timeout": _VISIBILITY,
-    # Expired messages are looked for often; kombu's default is every 100 s, under a lock of five minutes.
-    "unacked_restore_interval": max(1.0, min(10.0, _VISIBILITY / 4)),
-    "unacked_restore_throttle": 1,
-    "unacked_mutex_expire": 30,
-    "socket_connect_timeout": 2.0,
-    "socket_timeout": 10.0,
-    "socket_keepalive": True,
-    "health_check_interval": 10,
-    "retry_on_timeout": True,
-}
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = connection_options(
+    _BROKER,
+    steps=PRIORITY_STEPS,
+    visibility_timeout=_ENVIRONMENT.visibility_timeout,
+    queue_prefix=limits.SQS_QUEUE_PREFIX,
+)
+
+# RabbitMQ 4.3 wants a worker's own queue durable or exclusive. An exclusive one is still locked when a worker is back
+# before the broker has missed it, and the worker would end at that.
+CELERY_CONTROL_QUEUE_DURABLE = _BROKER is Broker.RABBITMQ
+CELERY_CONTROL_QUEUE_EXCLUSIVE = False
 
 CELERY_BEAT_SCHEDULER = "tasks.operation.beat:HeartbeatScheduler"
 CELERY_BEAT_ENABLE_REMOTE_CONTROL = True

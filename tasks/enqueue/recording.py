@@ -17,6 +17,7 @@ from django.utils import timezone
 from kombu.serialization import dumps
 
 from .models import OutboxMessage
+from .native_delay import undelayed
 
 _recorder: ContextVar[Recorder | None] = ContextVar("tasks_recorder", default=None)
 
@@ -47,6 +48,7 @@ class Recorder:
         **_publishing: Any,
     ) -> None:
         """Keep one message. What is left out concerns the act of publishing: retries, declarations, time-outs."""
+        exchange, routing_key = undelayed(getattr(exchange, "name", exchange) or "", routing_key)
         _, _, text = dumps(body, serializer=serializer or "json")
         eta = headers.pop("eta", None)
         now = timezone.now()
@@ -61,7 +63,7 @@ class Recorder:
                 priority=priority or 0,
                 retries=headers.get("retries") or 0,
                 due_at=due_at,
-                exchange=getattr(exchange, "name", exchange) or "",
+                exchange=exchange,
                 routing_key=routing_key,
                 headers=headers,
                 properties={"correlation_id": correlation_id, "reply_to": reply_to},

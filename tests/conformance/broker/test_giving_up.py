@@ -1,0 +1,116 @@
+"""Messages that are refused, or come too often: counted, and put away where a person finds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kombu import Exchange, Queue
+
+from tasks.topology import dead_letter_shape
+from tests.conformance.broker.declaring import cannot, promised
+from tests.conformance.broker.hand import Hand, depth, producing
+from tests.conformance.broker.subjects import DELIVERY_LIMIT, Subject
+
+
+@promised("reject")
+def test_what_is_rejected_for_good_is_kept_among_the_dead_letters(subject: Subject) -> None:
+    """Whole, and with where it came from."""
+    queue = subject.queue()
+    with dead_letters(subject) as letters, producing(subject, queue) as send, Hand(subject, queue) as hand:
+        send("refused")
+        (message,) = hand.take()
+        message.reject()
+
+        (letter,) = letters.take()
+        letter.ack()
+        assert letter.payload == "refused"
+        assert letter.headers["x-death"][0]["queue"] == queue.name
+        assert letter.headers["x-death"][0]["reason"] == "rejected"
+        assert depth(subject, queue) == 0
+
+
+@cannot("reject", "redis")
+def test_redis_forgets_what_is_rejected_for_good(subject: Subject) -> None:
+    """Whoever rejects has to keep it."""
+    queue = subject.queue()
+    with producing(subject, queue) as send, Hand(subject, queue) as hand:
+        send("refused")
+        (message,) = hand.take()
+        message.reject()
+
+        assert depth(subject, queue) == 0
+        assert [key for key in hand.channel.client.keys("*") if not key.startswith(b"_kombu")] == []
+
+
+@promised("counts")
+def test_a_message_tells_how_often_it_was_delivered_before(subject: Subject) -> None:
+    """What comes again and again is known by it."""
+    queue = subject.queue()
+    with producing(subject, queue) as send, Hand(subject, queue, prefetch=1) as hand:
+        send("counted")
+        counts = []
+        for _ in range(DELIVERY_LIMIT):
+            (message,) = hand.take()
+            counts.append(deliveries_before(message))
+            message.reject(requeue=True)
+
+        assert counts == list(range(DELIVERY_LIMIT))
+
+
+@cannot("counts", "redis")
+def test_redis_tells_only_that_it_was(subject: Subject) -> None:
+    """Nothing on the message, or beside it, says how often."""
+    queue = subject.queue()
+    with producing(subject, queue) as send, Hand(subject, queue, prefetch=1) as hand:
+        send("counted")
+        seen = []
+        for _ in range(3):
+            (message,) = hand.take()
+            facts = {key: value for key, value in message.delivery_info.items() if "tag" not in key}
+            seen.append((facts, message.headers))
+            message.reject(requeue=True)
+
+        assert [facts.get("redelivered") for facts, _ in seen] == [None, True, True]
+        assert seen[1] == seen[2]
+
+
+@promised("limit")
+def test_what_was_delivered_too_often_is_put_among_the_dead_letters(subject: Subject) -> None:
+    """A message that ends whoever takes it must not end the fleet."""
+    queue = subject.queue()
+    with dead_letters(subject) as letters, producing(subject, queue) as send, Hand(subject, queue, prefetch=1) as hand:
+        send("poison")
+        for _ in range(DELIVERY_LIMIT + 1):
+            hand.take()[0].reject(requeue=True)
+
+        (letter,) = letters.take()
+        letter.ack()
+        assert (letter.payload, letter.headers["x-death"][0]["reason"]) == ("poison", "delivery_limit")
+        assert hand.nothing_comes()
+
+
+@cannot("limit", "redis")
+def test_redis_delivers_it_again_for_ever(subject: Subject) -> None:
+    """Ten times the limit, and no end."""
+    queue = subject.queue()
+    with producing(subject, queue) as send, Hand(subject, queue, prefetch=1) as hand:
+        send("poison")
+        for _ in range(10 * DELIVERY_LIMIT):
+            hand.take()[0].reject(requeue=True)
+
+        hand.take()[0].ack()
+
+
+def dead_letters(subject: Subject) -> Hand:
+    """A consumer of RabbitMQ's dead letters, with none in the queue."""
+    shape = dead_letter_shape()
+    queue: Any = Queue(shape.name, Exchange(shape.name, type=shape.exchange_type), queue_arguments=shape.arguments)
+    with subject.connect() as connection:
+        queue(connection.default_channel).declare()
+        queue(connection.default_channel).purge()
+    return Hand(subject, queue)
+
+
+def deliveries_before(message: Any) -> int:
+    """How often *message* was delivered before, by its own account."""
+    return int(message.headers.get("x-delivery-count") or 0)
