@@ -13,7 +13,6 @@ from django.core.files.base import ContentFile, File
 from django.db import transaction
 from django.utils import timezone
 
-from ..document import sales_document
 from ..errors import BuildReplaced
 from ..models import ERROR_MAX_LENGTH, SalesReport
 from ..sales import Totals
@@ -98,6 +97,9 @@ def _write(build: Build, names: dict[str, str]) -> Totals:
     with tempfile.TemporaryFile() as sheet:
         totals = _read(build, sheet)
         zone = project_zone()
+        # Its library takes a tenth of a process's start, and only this job needs it.
+        from ..document import sales_document
+
         pdf = sales_document(day=build.day, zone=zone.key, totals=totals, read_at=build.read_at.astimezone(zone))
         build.progress(90)
         files_write(contents={names["csv"]: File(sheet), names["pdf"]: ContentFile(pdf)})

@@ -13,6 +13,7 @@ from django.core.files.storage import storages
 from django.db import connection
 from pytest_django import Settings
 
+from apps.reports import document
 from apps.reports.errors import BuildReplaced
 from apps.reports.models import SalesReport
 from apps.reports.services import building
@@ -99,7 +100,7 @@ def test_a_report_can_be_read_while_it_is_built_again(files: Path, sell: Sell, m
         seen.append(SalesReport.objects.get())
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(building, "sales_document", fail)
+    monkeypatch.setattr(document, "sales_document", fail)
     report_request(day=DAY, requested_by=None)
     with pytest.raises(OSError, match="full"):
         report_build(report_id=ready.pk)
