@@ -43,7 +43,7 @@ def storm(floor: ShopFloor, *, orders: int, seed: int, within: timedelta) -> tup
     return floor.tally(placed), {"kills": kills, "seconds": round(time.monotonic() - began, 1)}
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Run it on servers of its own."""
     from benchmarks.servers import servers
 
@@ -51,20 +51,20 @@ def main() -> int:
     parser.add_argument("--orders", type=int, default=3_000, help="how many (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the moments at which it is killed (%(default)s)")
     parser.add_argument("--minutes", type=float, default=40, help="give up after so long (%(default)s)")
-    arguments = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     with servers() as directory:
         import os
 
         with ShopFloor(directory=Path(directory), environment=dict(os.environ), workers=WORKERS) as floor:
             tally, figures = storm(
                 floor,
-                orders=arguments.orders,
-                seed=arguments.seed,
-                within=timedelta(minutes=arguments.minutes),
+                orders=chosen.orders,
+                seed=chosen.seed,
+                within=timedelta(minutes=chosen.minutes),
             )
-    print(json.dumps({"scenario": "orders", "sent": arguments.orders, **asdict(tally), **figures}))  # noqa: T201
-    return 1 if tally.lost or tally.charged_twice or tally.shipped != arguments.orders else 0
+    print(json.dumps({"scenario": "orders", "sent": chosen.orders, **asdict(tally), **figures}))  # noqa: T201
+    return 1 if tally.lost or tally.charged_twice or tally.shipped != chosen.orders else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,52 @@
+"""Playing one scenario on one transport, in a directory and on servers of its own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from tests.chaos.arena import Arena
+from tests.chaos.outcome import Outcome
+from tests.chaos.scenario import Scenario
+
+
+def play(
+    scenario: Scenario,
+    *,
+    transport: str,
+    lease: timedelta,
+    seed: int = 1,
+    ledger: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Play it and count. ledger: jobs are toolkit tasks; Django is set up here and in *environment*."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rootstock-chaos-", ignore_cleanup_errors=True) as directory,
+        Arena(
+            directory=Path(directory),
+            environment=os.environ if environment is None else environment,
+            transport=transport,
+            lease=lease,
+            seed=seed,
+            ledger=ledger,
+            always=scenario.always,
+        ) as arena,
+    ):
+        scenario.play(arena)
+        return arena.outcome(scenario.name)
+
+
+@contextmanager
+def database(wanted: bool) -> Iterator[None]:
+    """A PostgreSQL for the ledger, with Django set up on it, where one is wanted."""
+    if not wanted:
+        yield
+        return
+    from benchmarks.servers import servers
+
+    with servers():
+        yield

@@ -1,0 +1,109 @@
+"""One Celery worker that can be harmed in all the ways there are, and remembers when that was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from project.env import PROJECT_ROOT
+from project.local.child import Child
+from tests.chaos import journal
+
+PLAIN: Final = ("-A", "tests.chaos.worker_app", "worker")
+LEDGER: Final = ("-A", "project", "worker", "--include", "tests.chaos.ledger_app")
+
+
+class Worker:
+    """Started by `start`; whatever it was, `start` begins a new incarnation of the same name.
+
+    harmed_at: monotonic times at which it was killed or frozen.
+    """
+
+    def __init__(
+        self, name: str, *, directory: Path, environment: Mapping[str, str], ledger: bool, skew: timedelta, options: str
+    ) -> None:
+        self.name = name
+        self.harmed_at: list[float] = []
+        celery = ["celery"] if not skew else ["tests.chaos.skewed_clock", str(skew.total_seconds())]
+        self._command = [
+            *(sys.executable, "-m", *celery, *(LEDGER if ledger else PLAIN)),
+            *(
+                "--hostname",
+                f"{name}@%h",
+                "--loglevel",
+                "INFO",
+                "--without-gossip",
+                "--without-mingle",
+                *options.split(),
+            ),
+        ]
+        self._environment = {**environment, journal.WORKER: name}
+        self._directory = directory
+        self._children: list[Child] = []
+        self.started_at = 0.0
+
+    @property
+    def child(self) -> Child:
+        """The process of the present incarnation."""
+        return self._children[-1]
+
+    def start(self) -> None:
+        """Begin an incarnation. What an earlier one left running goes on."""
+        child = Child(
+            name=self.name,
+            command=self._command,
+            environment=self._environment,
+            directory=PROJECT_ROOT,
+            log=self._directory / f"{self.name}.log",
+        )
+        self._children.append(child)
+        self.started_at = time.monotonic()
+        child.start()
+
+    def kill_main(self) -> None:
+        """SIGKILL of the main process alone; the child that runs a job may finish it, and nobody will hear."""
+        self._harmed()
+        os.kill(self.child.pid, signal.SIGKILL)
+
+    def kill_child(self) -> None:
+        """SIGKILL of a pool process; the main process lives on."""
+        self._harmed()
+        psutil.Process(self.child.pid).children()[0].kill()
+
+    def kill_all(self) -> None:
+        """SIGKILL of everything that belongs to it."""
+        self._harmed()
+        self.child.kill()
+
+    def freeze(self) -> None:
+        """SIGSTOP for everything that belongs to it."""
+        self._harmed()
+        os.killpg(self.child.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        os.killpg(self.child.pid, signal.SIGCONT)
+
+    def stop(self, *, grace: timedelta) -> None:
+        """SIGTERM, and SIGKILL for everything that is left after *grace*."""
+        child = self.child
+        child.ask_to_stop()
+        if not child.ended(within=grace):
+            self._harmed()
+        child.kill()
+
+    def bury(self) -> None:
+        """End every incarnation."""
+        for child in self._children:
+            child.kill()
+
+    def _harmed(self) -> None:
+        self.harmed_at.append(time.monotonic())
