@@ -9,7 +9,7 @@ words and values alone; `BROKER_URL` chooses.
   round on its way to the wire and back (`delivery.rabbitmq`). The exchange is of the type topic, for Celery's delayed
   delivery can't bind to a direct one. A message that was delivered too often, was rejected or has expired goes to the
   dead-letter exchange, and from there to one queue for all.
-- **SQS**: a standard queue, which knows no urgency at all.
+- **SQS**: a standard queue, which knows no urgency at all. What it gives up goes to one queue for all as well.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any, Final
 
 LEAST_URGENT: Final = 9
 
-# Where RabbitMQ puts what it gives up; `delivery.dead_letter_queue` empties it.
+# Where RabbitMQ and SQS put what they give up.
 DEAD_LETTER_EXCHANGE: Final = "tasks.dead_letters"
 DEAD_LETTER_QUEUE: Final = "tasks.dead_letters"
 
@@ -97,18 +97,27 @@ def queue_shape(broker: Broker, name: str, *, delivery_limit: int) -> QueueShape
 
 
 def connection_options(
-    broker: Broker, *, steps: Sequence[int], visibility_timeout: timedelta, queue_prefix: str = ""
+    broker: Broker, *, steps: Sequence[int], visibility_timeout: timedelta, delivery_limit: int, queue_prefix: str = ""
 ) -> dict[str, Any]:
     """Celery's `broker_transport_options`: bounded in time everywhere.
 
     steps: the urgencies that Redis keeps apart. visibility_timeout: after it, stock Redis and SQS hand out again what
-    was not acknowledged. queue_prefix: what queues begin with on SQS, where they belong to an account.
+    was not acknowledged. delivery_limit: SQS's, as `queue_shape` has RabbitMQ's. queue_prefix: what queues begin with
+    on SQS, where they belong to an account.
     """
     seconds = visibility_timeout.total_seconds()
     if broker is Broker.RABBITMQ:
         return {"confirm_publish": True}  # sent is what a majority of the nodes has on the disk
     if broker is Broker.SQS:
-        return {"queue_name_prefix": queue_prefix, "visibility_timeout": int(seconds)}
+        return {
+            "queue_name_prefix": queue_prefix,
+            "visibility_timeout": max(1, int(seconds)),
+            "delivery_limit": delivery_limit,
+            "wait_time_seconds": 10,  # one question waits so long at SQS, which costs a tenth of asking every second
+            "polling_interval": 0,
+            # boto3's own are a minute a try.
+            "client-config": {"connect_timeout": 4, "read_timeout": 20, "retries": {"total_max_attempts": 3}},
+        }
     return {
         "priority_steps": list(steps),
         "sep": ":",
@@ -126,8 +135,10 @@ def connection_options(
     }
 
 
-def dead_letter_shape() -> QueueShape:
-    """RabbitMQ's queue of what it gave up. It takes every routing key, and gives up nothing itself."""
+def dead_letter_shape(broker: Broker) -> QueueShape:
+    """The queue of what *broker* gave up, RabbitMQ or SQS. It takes every routing key, and gives up nothing itself."""
+    if broker is not Broker.RABBITMQ:
+        return QueueShape(name=DEAD_LETTER_QUEUE, exchange_type="direct")
     return QueueShape(name=DEAD_LETTER_QUEUE, exchange_type="fanout", arguments={"x-queue-type": "quorum"})
 
 

@@ -23,16 +23,16 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStatus:
-    """A queue that tasks are routed to: how many messages wait, and who drinks from it."""
+    """A queue that tasks are routed to: how many messages wait, and who drinks from it, None if that can't be told."""
 
     name: str
     depth: int
-    consumers: tuple[str, ...]
+    consumers: tuple[str, ...] | None
 
     @property
     def problem(self) -> str:
         """Why nobody carries out what waits here; empty when somebody does."""
-        return "" if self.consumers else f"no worker consumes the queue {self.name!r}"
+        return "" if self.consumers or self.consumers is None else f"no worker consumes the queue {self.name!r}"
 
 
 def readiness_list() -> list[Check]:
@@ -50,7 +50,12 @@ def queue_status_list() -> list[QueueStatus]:
     """Each queue by class of service. Raises BrokerAway."""
     depths = health.queue_depths(current_app, QUEUES)
     consumers = health.queue_consumers(current_app)
-    return [QueueStatus(name=name, depth=depths[name], consumers=tuple(consumers.get(name, ()))) for name in QUEUES]
+    return [
+        QueueStatus(
+            name=name, depth=depths[name], consumers=None if consumers is None else tuple(consumers.get(name, ()))
+        )
+        for name in QUEUES
+    ]
 
 
 def _database_problem() -> str:

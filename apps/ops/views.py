@@ -51,7 +51,13 @@ def workers(request: HttpRequest) -> JsonResponse:
     body = {
         "ok": not problems,
         "problems": problems,
-        "queues": {queue.name: {"depth": queue.depth, "consumers": len(queue.consumers)} for queue in queues},
+        "queues": {
+            queue.name: {
+                "depth": queue.depth,
+                "consumers": None if queue.consumers is None else len(queue.consumers),
+            }
+            for queue in queues
+        },
     }
     return JsonResponse(body, status=503 if problems else 200)
 

@@ -83,6 +83,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = connection_options(
     _BROKER,
     steps=PRIORITY_STEPS,
     visibility_timeout=_ENVIRONMENT.visibility_timeout,
+    delivery_limit=limits.DELIVERY_LIMIT,
     queue_prefix=limits.SQS_QUEUE_PREFIX,
 )
 

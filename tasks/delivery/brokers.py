@@ -1,4 +1,4 @@
-"""Makes `amqp://` and `amqps://` the transports of this package, in this process.
+"""Makes `amqp://`, `amqps://` and `sqs://` the transports of this package, in this process.
 
 Under kombu's own names, so that `BROKER_URL` alone chooses, and a connection that fails over to another URL keeps the
 transport: kombu goes by the scheme then, not by the setting `broker_transport`.
@@ -13,6 +13,7 @@ from kombu import transport
 OURS: Final = {
     "amqp": f"{__package__}.rabbitmq:Transport",
     "amqps": f"{__package__}.rabbitmq:SSLTransport",
+    "sqs": f"{__package__}.sqs:Transport",
 }
 
 

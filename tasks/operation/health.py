@@ -62,12 +62,14 @@ def queue_depths(app: Celery, names: Iterable[str], *, within: timedelta = timed
     return depths
 
 
-def queue_consumers(app: Celery, *, within: timedelta = timedelta(seconds=1)) -> dict[str, list[str]]:
+def queue_consumers(app: Celery, *, within: timedelta = timedelta(seconds=1)) -> dict[str, list[str]] | None:
     """The workers that drink from each queue, by queue: those that answered *within* the time.
 
-    Raises BrokerAway.
+    None where nobody can be asked: SQS brings no question to a worker. Raises BrokerAway.
     """
     with _broker(app, timedelta(seconds=2)) as connection:
+        if not connection.supports_exchange_type("fanout"):
+            return None
         inspect = app.control.inspect(timeout=within.total_seconds(), connection=connection)
         answers = inspect.active_queues() or {}
     consumers: dict[str, list[str]] = {}

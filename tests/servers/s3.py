@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import boto3
 import httpx
 import pytest
 from pytest_django import Settings
 
-from project.local.child import Child
-from project.local.ports import HOST, FreePorts
-from project.local.server import Server
+from project.local.ports import FreePorts
+from tests.servers.moto import ACCESS_KEY, SECRET_KEY, MotoServer
 
 BUCKET: Final = "rootstock"
-ACCESS_KEY: Final = "test"
-SECRET_KEY: Final = "test"
 
 
-class S3Server(Server):
-    """Keeps its objects in memory."""
-
-    ready_within: ClassVar[timedelta] = timedelta(seconds=60)
-
-    @property
-    def url(self) -> str:
-        """The endpoint."""
-        return f"http://{HOST}:{self.port}"
+class S3Server(MotoServer):
+    """Buckets and objects."""
 
     @property
     def client(self) -> Any:
@@ -47,21 +34,6 @@ class S3Server(Server):
         """The names of all objects."""
         listing = self.client.list_objects_v2(Bucket=BUCKET)
         return [entry["Key"] for entry in listing.get("Contents", ())]
-
-    def _prepare(self) -> Child:
-        return Child(
-            name=self.name,
-            command=[sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(self.port)],
-            environment=os.environ,
-            directory=self.directory,
-            log=self.log,
-        )
-
-    def _answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/moto-api/data.json", timeout=2, trust_env=False).is_success
-        except httpx.TransportError:
-            return False
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from typing import Final
 SUBJECTS: Final[Mapping[str, str]] = {
     "redis": "Redis, Valkey with Celery's own transport, `redis://`",
     "rabbitmq": "RabbitMQ with quorum queues, `amqp://`",
+    "sqs": "Amazon SQS with standard queues, `sqs://`; the suite's is moto's",
 }
 
 
@@ -33,6 +34,9 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
     Capability(
         name="order",
         promise="Messages of the same urgency come in the order in which they were sent.",
+        cannot={
+            "sqs": "A standard queue promises no order, though it nearly keeps it.",
+        },
     ),
     Capability(
         name="priority",
@@ -40,6 +44,7 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
         cannot={
             "rabbitmq": "RabbitMQ 3's quorum queues go by age alone, whatever the message says. RabbitMQ 4, "
             "which the suite doesn't run, is said to know two levels: `URGENT` and `NORMAL`, and the others.",
+            "sqs": "It knows no urgency. What must not wait gets a queue and workers of its own, as `critical` has.",
         },
     ),
     Capability(
@@ -55,6 +60,7 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
         promise="It comes before what was sent after it.",
         cannot={
             "redis": "It goes behind everything that waits.",
+            "sqs": "It is there again at once, in whatever place.",
         },
     ),
     Capability(
@@ -86,10 +92,17 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
     Capability(
         name="broadcast",
         promise="What is sent to a fan-out exchange reaches every queue that is bound to it.",
+        cannot={
+            "sqs": "It reaches nobody.",
+        },
     ),
     Capability(
         name="control",
         promise="Workers answer remote control (`ping`, `inspect`) and obey it (`revoke`).",
+        cannot={
+            "sqs": "There is none, nor are there events: who asks gets no answer. Flower shows nothing, and "
+            "`/health/workers` tells of no consumers.",
+        },
     ),
     Capability(
         name="eta",

@@ -19,6 +19,7 @@ from project.local.valkey import BrokerValkey
 from tests.conformance.broker.floor import Floor
 from tests.conformance.broker.subjects import Subject
 from tests.servers.embedded import with_database
+from tests.servers.moto import ACCESS_KEY, SECRET_KEY, MotoServer
 from tests.servers.rabbitmq import RabbitMQ
 
 _databases: Final = itertools.count(1)
@@ -50,6 +51,8 @@ class Servers:
 
     def _make(self, name: str) -> Server:
         directory = self._directory / name
+        if name == "moto":
+            return MotoServer(directory=directory, port=self._ports.pick(name), name=name)
         if name == "rabbitmq":
             return RabbitMQ(directory=directory, ports=self._ports)
         return BrokerValkey(directory=directory, port=self._ports.pick(name), name=name)
@@ -73,9 +76,14 @@ def new_subject(servers: Servers, name: str) -> Subject:
     """The subject called so."""
     makers: dict[str, Callable[[], Subject]] = {
         "redis": partial(_redis, servers, "valkey", name),
+        "sqs": lambda: Subject(name=name, url=_sqs_url(servers), options={"wait_time_seconds": 1}),
         "rabbitmq": lambda: Subject(name=name, url=servers.get("rabbitmq").url),
     }
     return makers[name]()
+
+
+def _sqs_url(servers: Servers) -> str:
+    return servers.get("moto").url.replace("http://", f"sqs://{ACCESS_KEY}:{SECRET_KEY}@")
 
 
 def _redis(servers: Servers, server: str, name: str, **options: Any) -> Subject:

@@ -42,7 +42,7 @@ class Hand:
         with suppress(TimeoutError):
             self.connection.drain_events(timeout=A_LOOK)
 
-    def take(self, count: int = 1) -> list[Any]:
+    def take(self, count: int = 1, *, within: timedelta = WITHIN) -> list[Any]:
         """Wait for *count* messages; they are no longer in `taken`. Raises AssertionError when they don't come."""
 
         def come() -> bool:
@@ -50,7 +50,7 @@ class Hand:
                 self.look()
             return len(self.taken) >= count
 
-        eventually(come, within=WITHIN, because=lambda: f"{len(self.taken)} of {count} messages came")
+        eventually(come, within=within, because=lambda: f"{len(self.taken)} of {count} messages came")
         messages = self.taken[:count]
         del self.taken[:count]
         return messages

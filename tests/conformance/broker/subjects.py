@@ -13,7 +13,7 @@ from kombu import Connection, Exchange
 
 from config.queues import PRIORITY_STEPS
 from tasks.delivery.brokers import transports_register
-from tasks.topology import broker_of, connection_options, queue_shape
+from tasks.topology import broker_of, connection_options, dead_letter_shape, queue_shape
 
 transports_register()
 
@@ -36,13 +36,18 @@ class Subject:
     def transport_options(self) -> dict[str, Any]:
         """Celery's `broker_transport_options`."""
         project = connection_options(
-            broker_of(self.url), steps=PRIORITY_STEPS, visibility_timeout=VISIBILITY, queue_prefix="suite-"
+            broker_of(self.url),
+            steps=PRIORITY_STEPS,
+            visibility_timeout=VISIBILITY,
+            delivery_limit=DELIVERY_LIMIT,
+            queue_prefix="suite-",
         )
         return {**project, **self.options}
 
     def connect(self) -> Any:  # a Connection; kombu's stubs know no transport's own channels
-        """A new connection."""
-        return Connection(self.url, transport_options=self.transport_options(), connect_timeout=5)
+        """A new connection, which asks SQS often instead of waiting there."""
+        options = {**self.transport_options(), "wait_time_seconds": 0, "polling_interval": 0.02}
+        return Connection(self.url, transport_options=options, connect_timeout=5)
 
     def queue(self, name: str = "") -> Any:
         """A queue by the project's topology, of a name that nobody else has unless one is given."""
@@ -53,6 +58,12 @@ class Subject:
             routing_key=shape.name,
             queue_arguments=shape.arguments or None,
         )
+
+    def dead_letters(self) -> Any:
+        """The queue of dead letters, for brokers that have one."""
+        shape = dead_letter_shape(broker_of(self.url))
+        exchange = Exchange(shape.name, type=shape.exchange_type)
+        return kombu.Queue(shape.name, exchange, routing_key=shape.name, queue_arguments=shape.arguments or None)
 
     def dumped(self) -> str:
         """As text, for another process."""

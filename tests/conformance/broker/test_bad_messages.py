@@ -45,11 +45,14 @@ def test_on_redis_bytes_that_are_no_message_end_a_worker(floor: Floor) -> None:
 
 
 def put(floor: Floor) -> None:
-    """Put garbage in the queue."""
+    """Put garbage in the queue, past kombu where kombu would make a message of it."""
     with floor.subject.connect() as connection:
         channel = connection.default_channel
-        if connection.transport.driver_type == "amqp":
+        if floor.subject.name == "rabbitmq":
             Producer(channel).publish(GARBAGE, exchange=floor.queue.exchange, routing_key=floor.queue.routing_key)
+        elif floor.subject.name == "sqs":
+            url = channel._resolve_queue_url(floor.queue.name)
+            channel.sqs().send_message(QueueUrl=url, MessageBody="{ no message")
         else:
             channel.client.lpush(floor.queue.name, GARBAGE)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from tests.conformance.broker.declaring import promised
+from tasks.operation.health import queue_consumers
+from tests.conformance.broker.declaring import cannot, promised
 from tests.conformance.broker.floor import Floor
 from tests.conformance.broker.subjects import Subject
 
@@ -26,6 +27,16 @@ def test_workers_answer_and_obey(manned_floor: Floor) -> None:
     for turn in range(4):
         manned_floor.await_said(f"after the revoked {turn}", "ran")
     assert manned_floor.said("revoked") == []
+
+
+@cannot("control", "sqs")
+def test_sqs_has_no_remote_control(manned_floor: Floor) -> None:
+    """Who asks gets no answer, and must not take that for an absence: jobs are carried out all the same."""
+    assert manned_floor.app.control.ping(timeout=2) == []
+    assert queue_consumers(manned_floor.app) is None
+
+    manned_floor.send("say", "uncontrolled")
+    manned_floor.await_said("uncontrolled", "ran")
 
 
 @promised("results")

@@ -49,6 +49,31 @@ def test_rabbitmq_3_goes_by_age_alone(subject: Subject) -> None:
             message.ack()
 
 
+@cannot("priority", "sqs")
+def test_sqs_knows_no_urgency(subject: Subject) -> None:
+    """moto's comes by age, Amazon's about so; the urgency is on the message all the same."""
+    queue = subject.queue()
+    with producing(subject, queue) as send:
+        for urgency, turn in MIXED:
+            send([urgency, turn], priority=urgency)
+    with Hand(subject, queue, prefetch=1) as hand:
+        came = taken_one_by_one(hand, len(MIXED))
+    assert came == [list(sent) for sent in MIXED]
+
+
+@cannot("order", "sqs")
+def test_a_queue_of_sqs_is_a_standard_one(subject: Subject) -> None:
+    """Only a FIFO queue would promise an order, and a group of it waits for whoever holds its first message."""
+    assert "FifoQueue" not in sqs_attributes(subject)
+
+
+@cannot("requeue_order", "sqs")
+def test_what_is_given_back_to_sqs_is_there_at_once(subject: Subject) -> None:
+    """Where in the queue is SQS's affair."""
+    assert sorted(map(str, order_after_giving_back(subject))) == ["first", "second", "third"]
+    assert "FifoQueue" not in sqs_attributes(subject)
+
+
 @promised("ack")
 def test_an_acknowledged_message_is_gone_and_another_stays_with_who_took_it(subject: Subject) -> None:
     """Acknowledging is what takes a message off the broker; taking it isn't."""
@@ -134,6 +159,18 @@ def test_a_purge_empties_a_queue_and_tells_of_how_many(subject: Subject) -> None
         eventually(lambda: depth(subject, queue) == len(MIXED))
         assert queue(connection.default_channel).purge() == len(MIXED)
     assert depth(subject, queue) == 0
+
+
+def sqs_attributes(subject: Subject) -> dict[str, str]:
+    """What SQS says of a queue that was made for us."""
+    queue = subject.queue()
+    with producing(subject, queue), subject.connect() as connection:
+        channel = connection.default_channel
+        url = channel._resolve_queue_url(queue.name)
+        attributes: dict[str, str] = channel.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
+            "Attributes"
+        ]
+        return attributes
 
 
 def taken_one_by_one(hand: Hand, count: int) -> list[object]:

@@ -113,6 +113,18 @@ def test_depths_count_all_priorities_of_a_queue() -> None:
     assert queue_depths(current_app, QUEUES) == {name: 4 if name == "default" else 0 for name in QUEUES}
 
 
+def test_workers_tells_of_no_consumers_where_nobody_can_be_asked(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQS brings no question to a worker; that is no problem of the workers'."""
+    monkeypatch.setattr("apps.ops.selectors.health.queue_consumers", lambda _app: None)
+
+    answer = client.get("/health/workers")
+    assert (answer.status_code, answer.json()["queues"]["critical"]) == (200, {"depth": 0, "consumers": None})
+    client.force_login(User.objects.create_user("staff", is_staff=True))
+    assert "this broker can’t tell" in client.get("/ops/").content.decode()
+
+
 def test_workers_answers_while_the_broker_is_away(client: Client, broker_away: None) -> None:
     answer = client.get("/health/workers")
     assert answer.status_code == 503

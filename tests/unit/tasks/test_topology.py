@@ -74,7 +74,7 @@ def test_a_quorum_queue_gives_up_what_came_too_often_to_the_dead_letter_exchange
 
 def test_the_queue_of_dead_letters_gives_up_nothing() -> None:
     """There is nowhere to give it to."""
-    assert dead_letter_shape().arguments == {"x-queue-type": "quorum"}
+    assert dead_letter_shape(Broker.RABBITMQ).arguments == {"x-queue-type": "quorum"}
 
 
 @pytest.mark.parametrize("broker", [Broker.REDIS, Broker.SQS])
@@ -89,12 +89,17 @@ def test_each_broker_gets_the_options_that_its_transport_reads() -> None:
     """Another's would be passed on to a client that doesn't know them."""
     options = {
         broker: connection_options(
-            broker, steps=PRIORITY_STEPS, visibility_timeout=timedelta(seconds=20), queue_prefix="shop-"
+            broker,
+            steps=PRIORITY_STEPS,
+            visibility_timeout=timedelta(seconds=20),
+            delivery_limit=7,
+            queue_prefix="shop-",
         )
         for broker in Broker
     }
 
     assert options[Broker.RABBITMQ] == {"confirm_publish": True}
     assert options[Broker.SQS]["queue_name_prefix"] == "shop-"
+    assert options[Broker.SQS]["delivery_limit"] == 7
     assert options[Broker.REDIS]["priority_steps"] == [0, 3, 6, 9]
     assert options[Broker.REDIS]["visibility_timeout"] == 20
