@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .base import ReliableTask
+    from .base import DeadLetterTask, ReliableTask
     from .decorators import task
     from .enqueue.outbox import publish
     from .enqueue.status import JobStatus, status
@@ -39,6 +39,7 @@ __all__ = [
     "AlreadyBegun",
     "AlreadyEnqueued",
     "Batch",
+    "DeadLetterTask",
     "JobStatus",
     "KeyConflict",
     "KeyInProgress",
@@ -63,6 +64,7 @@ _HOMES = {
     "AlreadyBegun": ".errors",
     "AlreadyEnqueued": ".errors",
     "Batch": ".execution.batch",
+    "DeadLetterTask": ".base",
     "JobStatus": ".enqueue.status",
     "KeyConflict": ".errors",
     "KeyInProgress": ".errors",

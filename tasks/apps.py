@@ -13,5 +13,5 @@ class TasksConfig(AppConfig):
     verbose_name = "Background jobs"
 
     def ready(self) -> None:
-        """Connect what listens to Celery."""
-        from .execution import revocation  # noqa: F401
+        """Connect what listens to Celery, and to the relay."""
+        from .execution import revocation, unsendable  # noqa: F401

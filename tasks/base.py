@@ -1,6 +1,6 @@
-"""ReliableTask: the base class under `@task`.
+"""ReliableTask, and DeadLetterTask, the base class under `@task`.
 
-What it adds to Celery's DjangoTask:
+What ReliableTask adds to Celery's DjangoTask:
 
 - `enqueue`: the call is a row in the caller's transaction, sent after the commit by the relay.
 - A delivery is carried out as one attempt (`execution.attempt`): its effect happens once, what follows it is written
@@ -10,16 +10,21 @@ What it adds to Celery's DjangoTask:
 - Arguments that would not arrive as they were sent are refused where the call is made.
 - Acknowledged when done, and sent back to its queue when the child under it is killed, whatever the app's settings
   say: a task of this base is written to run twice.
+
+What DeadLetterTask adds to that: a job that can't be carried out, in whatever way it dies, is kept whole, with all its
+attempts, and a job that kills the process that runs it does so a few times and no more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import cached_property
 from inspect import signature as signature_of
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, TypeVar, cast
 
 from celery.contrib.django.task import DjangoTask
+from celery.utils.saferepr import saferepr
 
 from .conf import conf
 from .enqueue.bulk import enqueue_many
@@ -33,13 +38,17 @@ from .execution.attempt import attempt
 from .execution.effects import current_key
 from .execution.settlement import Settled
 from .failure.backoff import RetryPolicy
+from .failure.blackening import task_secrets
 from .failure.budget import RetryBudget
+from .failure.redaction import Redaction, is_secret
 from .keys import KeyTemplate
 from .options import ENQUEUE_OPTIONS
 
 if TYPE_CHECKING:
     from celery.canvas import Signature
     from celery.result import AsyncResult
+
+    from .failure.letter_models import DeadLetter
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,6 +80,9 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
 
     # What the rest of the toolkit knows a task of this base by.
     is_reliable = True
+
+    keeps_letters = False
+    on_death: Callable[[DeadLetter, dict[str, Any]], object] | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the body; in a worker, as one attempt at a job (`execution.attempt`)."""
@@ -154,6 +166,10 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
         self._check_payload(args, starargs[0] if starargs else starkwargs.get("kwargs"))
         return super().signature(args, *starargs, **starkwargs)
 
+    def without_secrets(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """The arguments as Celery may show them, in its logs and in Flower."""
+        return args, kwargs
+
     def _is_new_and_unique(self, options: Mapping[str, Any]) -> bool:
         """Whether this is a unique job, and neither the next attempt of the running one nor run inside its call."""
         request: Any = self.request
@@ -162,3 +178,42 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
 
     def _check_payload(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None) -> None:
         check_payload(str(self.name), args or (), kwargs or {}, max_bytes=conf().payload_max_bytes)
+
+
+class DeadLetterTask(ReliableTask[P, R], Generic[P, R]):
+    """A task whose dead jobs are kept (`failure.letter_models`). What `@task` uses; works alone as `base=`, too.
+
+    secret: the parameters, and names of fields inside them, that are shown nowhere: not in letters, logs and Flower.
+    on_death: called with the letter and the job's arguments by name, in the transaction in which the job ends.
+    keep_revoked: whether a revoked job is a dead letter, too. An expired one always is.
+    """
+
+    abstract = True
+    Request = f"{__package__}.execution.request:DeadLetterRequest"
+
+    keeps_letters = True
+    keep_revoked: bool = False
+    secret: tuple[str, ...] = ()
+
+    def apply_async(
+        self,
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        *rest: Any,
+        **options: Any,
+    ) -> AsyncResult[R]:
+        """As `ReliableTask`'s; what is secret is left out of what Celery shows of the call."""
+        if self._has_secrets:
+            shown_args, shown_kwargs = self.without_secrets(args or (), kwargs or {})
+            options["argsrepr"], options["kwargsrepr"] = saferepr(shown_args), saferepr(shown_kwargs)
+        return super().apply_async(args, kwargs, *rest, **options)
+
+    def without_secrets(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """The arguments with what is secret blacked out."""
+        if not self._has_secrets:
+            return args, kwargs
+        return Redaction(task_secrets).call(str(self.name), args, kwargs)
+
+    @cached_property
+    def _has_secrets(self) -> bool:
+        return bool(self.secret) or any(is_secret(name) for name in signature_of(self.run).parameters)

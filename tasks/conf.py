@@ -7,6 +7,8 @@ TASKS = {
     "LEASE_TIME_SCALE": 1.0,     # every lease on an idempotency key times this; below 1 in tests
     "OUTBOX_UNFINISHED_AFTER": timedelta(minutes=30),  # sent so long ago and not finished: sent again
     "OUTBOX_KEPT_FOR": timedelta(days=7),  # so long after its end a job's row, and with it its status, is deleted
+    "DEATHS_MAX": 3,             # so often a job may take the process that runs it with it, then it is a dead letter
+    "RELEASE": "",               # of the program, kept with what dies under it
     "CRASH_AT": "",              # see `crashpoints`; only for tests
     "HEARTBEAT_FILE": "",        # touched by a worker or beat that is well; see `operation.heartbeat`
 }
@@ -36,6 +38,8 @@ class Conf:
     lease_time_scale: float = 1.0
     outbox_unfinished_after: timedelta = timedelta(minutes=30)
     outbox_kept_for: timedelta = timedelta(days=7)
+    deaths_max: int = 3
+    release: str = ""
     crash_at: str = ""
     heartbeat_file: str = ""
 
@@ -62,7 +66,7 @@ def conf() -> Conf:
         if isinstance(value, bool) or not isinstance(value, kind):
             raise ImproperlyConfigured(f"TASKS[{name!r}] is {value!r}: expected {words}.")
     read = Conf(**{known[name].name: value for name, value in given.items()})
-    if read.retry_time_scale < 0 or read.payload_max_bytes <= 0:
+    if read.retry_time_scale < 0 or read.payload_max_bytes <= 0 or read.deaths_max < 1:
         raise ImproperlyConfigured(f"TASKS has a figure out of range: {given}")
     return read
 

@@ -10,6 +10,11 @@ Beside what is in its signature it takes:
   of them; default: the task id. *ttl*: how long it is remembered (30 days). *lease*: after this an external effect's
   worker is taken for dead (default: the time limit and 10 seconds).
 - budget: `RetryBudget(...)` when an outage upstream is to hold the task's jobs back instead of failing each of them.
+- secret: names of parameters, and of fields inside them, that are shown nowhere: not in dead letters, logs and Flower.
+  Names that say so themselves (`password`, `api_key`, ...) are secret anyway.
+- on_death: called with the dead letter and the job's arguments by name, in the transaction in which a job has died.
+  Keep it to this database, enqueue what takes longer. What it raises is logged, and undone.
+- keep_revoked: True keeps a revoked job as a dead letter, too.
 - unique: `Unique(by=("user_id",), ...)` when of the jobs that mean the same only one is to be enqueued.
 """
 
@@ -22,19 +27,20 @@ from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar, cast, o
 
 from celery import shared_task
 
-from .base import ReliableTask
+from .base import DeadLetterTask, ReliableTask
 from .enqueue.uniqueness import check_unique
 from .errors import InvalidDeclaration
 from .execution.declaration import effect_attributes, signature_without_self
 from .failure.backoff import RetryPolicy
 from .failure.budget import check_budget
-from .options import EFFECT_OPTIONS, check_limits, check_name, check_options
+from .failure.declaration import letter_attributes
+from .options import EFFECT_OPTIONS, LETTER_OPTIONS, check_limits, check_name, check_options
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 # What becomes an attribute of the task's class once it is checked together with the function.
-_ATTRIBUTES: Final = EFFECT_OPTIONS | {"unique", "budget"}
+_ATTRIBUTES: Final = EFFECT_OPTIONS | LETTER_OPTIONS | {"unique", "budget"}
 
 _shared_task: Any = shared_task  # its stub knows only Celery's own options
 
@@ -118,7 +124,7 @@ def task(
 def _own_attributes(
     task: str, function: Callable[..., Any], options: dict[str, Any], *, bind: bool, time_limit: timedelta
 ) -> dict[str, Any]:
-    """Attributes of the task's class for what is declared about its effect, its uniqueness and its budget."""
+    """Attributes of the task's class for what is declared about its effect, uniqueness, budget and death."""
     if iscoroutinefunction(function):
         raise InvalidDeclaration(task, "is `async def`, which Celery would never await: use `def`")
     left = dict(options)
@@ -129,12 +135,12 @@ def _own_attributes(
     if (budget := left.get("budget")) is not None:
         check_budget(task, budget)
         attributes["budget"] = budget
-    return attributes
+    return attributes | letter_attributes(task, left)
 
 
 def _base(task: str, celery_options: dict[str, Any]) -> type[ReliableTask[..., Any]]:
     """The base class, taken out of *celery_options*."""
-    base = celery_options.pop("base", ReliableTask)
+    base = celery_options.pop("base", DeadLetterTask)
     if not (isinstance(base, type) and issubclass(base, ReliableTask)):
         raise InvalidDeclaration(task, f"base must derive from ReliableTask, not be {base!r}")
     return base

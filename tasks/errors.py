@@ -205,6 +205,17 @@ class InvalidSettlement(Permanent, TypeError):
         )
 
 
+class WorkersLost(Permanent):
+    """The workers that ran a job died under it, one after the other, so it isn't given to another one."""
+
+    def __init__(self, task: str, deaths: int) -> None:
+        super().__init__(task, deaths)
+        self.task, self.deaths = task, deaths
+
+    def __str__(self) -> str:
+        return f"{self.task} has taken {self.deaths} workers with it, and is not run again"
+
+
 class AnswerNotKept(RuntimeError):
     """The answer of a view that needs an idempotency key can't be stored, so it could not be given again."""
 

@@ -16,7 +16,12 @@ from .errors import InvalidDeclaration, RefusedOption, UnknownOption
 # What a task says about its effect; see `execution.attempt`.
 EFFECT_OPTIONS: Final = frozenset({"effect", "once", "ttl", "lease", "on_unknown", "reconcile"})
 
-OWN: Final = frozenset({"retry", "retry_on", "time_limit", "soft_time_limit", "unique", "budget"}) | EFFECT_OPTIONS
+# What a task says about its death; see `decorators`.
+LETTER_OPTIONS: Final = frozenset({"secret", "on_death", "keep_revoked"})
+
+OWN: Final = frozenset(
+    {"retry", "retry_on", "time_limit", "soft_time_limit", "unique", "budget", *EFFECT_OPTIONS, *LETTER_OPTIONS}
+)
 
 # What `enqueue` takes beside the task's own arguments; so no parameter of a task may have such a name.
 ENQUEUE_OPTIONS: Final = frozenset(

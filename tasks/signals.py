@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from django.dispatch import Signal
 
-# A message that the broker refuses was set aside: `task_id`, `problem`.
+# A message that the broker refuses was set aside: `task_id`, `problem`. Sent inside the transaction in which it was.
 message_unsendable = Signal()
 
 # An attempt failed: `task` (running), `error`, `again` (whether it is tried once more). Sent inside the transaction
 # that writes the next attempt, or the end; a receiver that raises is logged, and what it wrote is undone.
 attempt_failed = Signal()
+
+# A job has become a dead letter: `letter`, the row. Sent inside the transaction in which it did.
+letter_arrived = Signal()
 
 # A job ended for good: `task_id`, `name`, `state` ("succeeded", "dead" or "cancelled"), `problem`.
 # Sent inside the transaction in which it ended.

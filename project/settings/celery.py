@@ -31,6 +31,9 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 
+# What no task can be given, and what kills the worker, becomes a dead letter.
+CELERY_WORKER_CONSUMER = "tasks.execution.consumer:DeadLetterConsumer"
+
 # A deploy waits for what runs, then gives the rest back.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = limits.SOFT_SHUTDOWN.total_seconds()
 CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True

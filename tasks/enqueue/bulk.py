@@ -61,7 +61,8 @@ def _rows(task: Any, chunk: Sequence[Mapping[str, Any]], options: Mapping[str, A
         task_id = uuid()
         row = template.copy()
         row[place["task_id"]] = task_id
-        text = json.dumps(repr(dict(kwargs))[:REPR_MAX])
+        _, shown = task.without_secrets((), dict(kwargs))
+        text = json.dumps(repr(shown)[:REPR_MAX])
         row[place["headers"]] = _filled(row[place["headers"]], task_id).replace(json.dumps(_KWARGS), text)
         row[place["properties"]] = _filled(row[place["properties"]], task_id)
         row[place["body"]] = row[place["body"]].replace(json.dumps(_KWARGS), dumps(dict(kwargs)))

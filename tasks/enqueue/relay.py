@@ -113,11 +113,10 @@ class Relay:
             for row, task_id, problem in done.refused:
                 cursor.execute(_SET_ASIDE, [problem, row])
                 lock_release(task_id, "unsendable")
+                message_unsendable.send(sender=Relay, task_id=task_id, problem=problem)
             sent = [message[0] for message in messages if message[0] not in aside]
             cursor.execute(_SENT, [sent])
             done.sent = len(sent)
-        for _, task_id, problem in done.refused:
-            message_unsendable.send(sender=Relay, task_id=task_id, problem=problem)
         return done
 
     def _hand_over(self, messages: Sequence[tuple[Any, ...]]) -> list[tuple[int, str, str]]:

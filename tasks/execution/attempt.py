@@ -26,13 +26,17 @@ from django.utils import timezone
 from .. import crashpoints
 from ..conf import conf
 from ..enqueue import rows
+from ..errors import WorkersLost
 from ..failure.breaker import Held, Permit, breaker_of
+from ..failure.letter_models import JobAttempt
+from ..failure.letters import attempt_write
+from ..failure.remains import Cause, of_request
 from ..signals import attempt_failed
-from .continuation import continue_after_failure
+from .deaths import Reason, job_die, reason_for
 from .effects import EFFECTS
-from .jobs import job_begin, job_end, job_give_back, job_try_again
-from .membership import member_died
-from .verdict import verdict
+from .jobs import job_begin, job_give_back, job_try_again
+from .losses import worker_lost
+from .verdict import may_pass, verdict
 
 if TYPE_CHECKING:
     from ..base import ReliableTask
@@ -49,10 +53,12 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
     request: Any = task.request
     crashpoints.reach("before_claim", task.name)
     follows = {name: getattr(request, name) for name in _FOLLOWS}
-    _begin(task)
-    permit, began_at = _admitted(task), timezone.now()
-    session = rows.session()
+    permit: Permit | None = None
+    began_at, session = timezone.now(), None
     try:
+        _begin(task)
+        permit, began_at = _admitted(task), timezone.now()
+        session = rows.session()
         result = EFFECTS[task.effect](task, args, kwargs)
     except (Retry, Ignore, Reject):
         raise
@@ -68,13 +74,30 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
 
 
 def _begin(task: ReliableTask[..., Any]) -> None:
-    """Raises Ignore for a job that must not run, Reject while nobody can tell: nothing was tried, nothing failed."""
+    """Raises Ignore for a job that must not run, Reject while nobody can tell: nothing was tried, nothing failed.
+
+    Raises WorkersLost for one that has taken too many workers with it.
+    """
+    request: Any = task.request
     try:
+        if task.keeps_letters and (request.delivery_info or {}).get("redelivered"):
+            _refuse_killer(task)
         begun = _begun(task)
     except (OperationalError, InterfaceError) as error:  # away, or the job's row is locked by who is ending it
         _hand_back(error)
     if not begun:
         raise Ignore
+
+
+def _refuse_killer(task: ReliableTask[..., Any]) -> None:
+    """Raises WorkersLost for a job that has taken too many workers with it."""
+    lost = Cause(reason=Reason.WORKER_LOST, error_type="WorkerLost", error_message="the worker died while it ran this")
+    with transaction.atomic(using=rows.alias()):
+        is_over = worker_lost(
+            task, lost, limit=timedelta(seconds=task.time_limit or task.app.conf.task_time_limit or 0)
+        )
+    if is_over:
+        raise WorkersLost(str(task.name), conf().deaths_max)
 
 
 def _begun(task: ReliableTask[..., Any]) -> bool:
@@ -117,23 +140,36 @@ def _failed(task: ReliableTask[..., Any], error: Exception, permit: Permit | Non
     again, retry = None, None
     try:
         again = verdict(task, error, permit=permit, began_at=began_at)
+        cause = Cause.of(reason_for(task, error, may_pass=may_pass(task, error)), error)
         with transaction.atomic(using=rows.alias()):
             _tell(task, error, again=again is not None)
+            if again is None or again.is_counted:
+                _keep(task, cause, began_at, again=again is not None)
             if again is not None and again.is_counted:
                 retry = job_try_again(task, again.wait, error)
             elif again is not None:
                 job_give_back(task, again.wait)
-            elif job_end(task, "dead", f"{type(error).__name__}: {error}"):
-                continue_after_failure(task)
-                member_died(task)
+            elif job_die(task, cause):
                 return
     except (OperationalError, InterfaceError):
+        _hand_back(error)
+    except Exception:
+        # Rather than losing the job: let it come again, until whatever is wrong here is put right.
+        log.exception("the failure of %s[%s] could not be written down", task.name, task.request.id)
         _hand_back(error)
     if retry is not None:
         raise retry from error
     if again is None:
         log.error("an attempt at %s[%s] failed after the job had gone on", task.name, task.request.id, exc_info=error)
     raise Ignore from error
+
+
+def _keep(task: ReliableTask[..., Any], cause: Cause, began_at: datetime, *, again: bool) -> None:
+    """Write the attempt down, for the letter that may come of it."""
+    if task.keeps_letters:
+        request: Any = task.request
+        outcome = JobAttempt.Outcome.RETRIED if again else JobAttempt.Outcome.FAILED
+        attempt_write(of_request(request), cause, outcome, begun_at=began_at, worker=request.hostname or "")
 
 
 def _tell(task: ReliableTask[..., Any], error: Exception, *, again: bool) -> None:

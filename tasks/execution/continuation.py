@@ -28,7 +28,9 @@ def continue_after(task: ReliableTask[..., Any], result: Any) -> None:
     callbacks, left = _split(task, request.callbacks)
     with recording() as recorder:
         for callback in callbacks:
-            callback.apply_async((result,), parent_id=request.id, root_id=request.root_id or request.id)
+            callback.apply_async(
+                (result,), parent_id=request.id, root_id=request.root_id or request.id, **_producer(callback, recorder)
+            )
         if request.chain:
             link = _signature(task, request.chain[-1])
             if _is_toolkit(link):
@@ -37,6 +39,7 @@ def continue_after(task: ReliableTask[..., Any], result: Any) -> None:
                     chain=request.chain[:-1],
                     parent_id=request.id,
                     root_id=request.root_id or request.id,
+                    **_producer(link, recorder),
                 )
                 request.chain = None
     request.callbacks = left
@@ -52,10 +55,15 @@ def continue_after_failure(task: ReliableTask[..., Any]) -> None:
     errbacks, left = _split(task, request.errbacks)
     with recording() as recorder:
         for errback in errbacks:
-            if arity_greater(errback.type.__header__, 1):
+            if _is_here(errback) and arity_greater(errback.type.__header__, 1):
                 left = [*(left or []), errback]
                 continue
-            errback.apply_async((request.id,), parent_id=request.id, root_id=request.root_id or request.id)
+            errback.apply_async(
+                (request.id,),
+                parent_id=request.id,
+                root_id=request.root_id or request.id,
+                **_producer(errback, recorder),
+            )
     request.errbacks = left
     rows.insert(recorder.messages)
 
@@ -82,8 +90,19 @@ def _signature(task: ReliableTask[..., Any], found: Any) -> Any:
     return maybe_signature(found, app=task.app)
 
 
+def _is_here(signature: Signature[Any]) -> bool:
+    """Whether its task is registered in this process."""
+    return str(signature.task) in signature.app.tasks
+
+
+def _producer(signature: Signature[Any], recorder: Any) -> dict[str, Any]:
+    """The option that has a task recorded that isn't here to see to it itself."""
+    return {} if _is_here(signature) else {"producer": recorder}
+
+
 def _is_toolkit(signature: Signature[Any]) -> bool:
+    """Whether it goes through the outbox: made of toolkit tasks, or of one that isn't known in this process."""
     members = getattr(signature, "tasks", None)
     if isinstance(signature, group) or members is not None:
         return all(_is_toolkit(member) for member in members or [])
-    return getattr(signature.type, "is_reliable", False)
+    return not _is_here(signature) or getattr(signature.type, "is_reliable", False)

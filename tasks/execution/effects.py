@@ -19,6 +19,8 @@ from .. import crashpoints
 from ..conf import conf
 from ..enqueue import rows
 from ..errors import ClaimLost, InvalidSettlement, OutcomeUnknown
+from ..failure.letters import letter_resolve
+from ..failure.remains import GENERATION
 from ..keys import fingerprint, key_for, without_defaults
 from .continuation import continue_after, drop_continuation
 from .jobs import job_end, job_give_back
@@ -148,6 +150,8 @@ def _ended_well(task: ReliableTask[..., Any], result: Any) -> bool:
     if not job_end(task, "succeeded"):
         drop_continuation(task)
         return False
+    if generation := getattr(task.request, GENERATION, None):
+        letter_resolve(str(task.request.id), generation)
     member_succeeded(task, result)
     continue_after(task, result)
     return True

@@ -14,6 +14,7 @@ from celery.exceptions import Retry
 from ..enqueue import rows
 from ..enqueue.recording import recording
 from ..enqueue.unique_locks import FREED_AT_BEGIN, FREED_AT_END
+from ..failure.readable import readable
 from ..signals import job_finished
 
 if TYPE_CHECKING:
@@ -28,11 +29,15 @@ _BEGIN: Final = f"""
     ), freed AS ({FREED_AT_BEGIN})
     SELECT EXISTS (SELECT 1 FROM begun), EXISTS (SELECT 1 FROM tasks_outbox WHERE task_id = %(id)s)
 """  # noqa: S608 -- constants only
-# A late copy of an earlier attempt may find that the job can be done, but not that it can't.
+# A late copy of an earlier attempt, or one with arguments that were replaced since, may find that the job can be done,
+# but not that it can't.
 _END: Final = f"""
     WITH ended AS (
         UPDATE tasks_outbox SET state = %(state)s, finished_at = now(), problem = %(problem)s
-        WHERE task_id = %(id)s AND finished_at IS NULL AND (%(state)s = 'succeeded' OR retries <= %(retries)s)
+        WHERE task_id = %(id)s AND finished_at IS NULL AND (
+            %(state)s = 'succeeded'
+            OR retries <= %(retries)s AND coalesce(headers ->> '{rows.EDITION}', '') = %(edition)s
+        )
         RETURNING 1
     ), freed AS ({FREED_AT_END})
     SELECT EXISTS (SELECT 1 FROM ended), EXISTS (SELECT 1 FROM tasks_outbox WHERE task_id = %(id)s)
@@ -58,9 +63,16 @@ def job_end(task: ReliableTask[..., Any], state: str, problem: str = "") -> bool
 
     False, and nothing is done, when it has ended already or, for a failure, a later attempt has taken its place.
     """
-    task_id = str(task.request.id)
+    request: Any = task.request
+    task_id = str(request.id)
     with rows.cursor() as cursor:
-        given = {"id": task_id, "state": state, "problem": problem[:500], "retries": task.request.retries}
+        given = {
+            "id": task_id,
+            "state": state,
+            "problem": readable(problem[:500]),
+            "retries": request.retries,
+            "edition": getattr(request, rows.EDITION, None) or "",
+        }
         cursor.execute(_END, given)
         ended, known = cursor.fetchone()
     if known and not ended:

@@ -11,11 +11,12 @@ from celery.signals import task_revoked
 from celery.worker.state import revoked
 from django.db import connection, transaction
 
-from tasks import Batch, JobStatus, Unique, cancel, status, task
+from tasks import Batch, JobStatus, ReliableTask, Unique, cancel, status, task
 from tasks.enqueue.models import OutboxMessage
 from tasks.enqueue.outbox import enqueue
 from tasks.execution.batch_models import Batch as BatchRow
 from tasks.signals import job_finished
+from tests.integration.tasks.main_process import Held
 from tests.integration.tasks.uniqueness.deliveries import carry_out, deliver, sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,6 +26,11 @@ LIMIT = timedelta(seconds=10)
 @task("cancel_test.take_note", time_limit=LIMIT)
 def take_note(number: int = 0) -> None:
     """Does nothing."""
+
+
+@task("cancel_test.forgetful", time_limit=LIMIT, base=ReliableTask)
+def forgetful() -> None:
+    """Keeps no dead letters."""
 
 
 @task("cancel_test.gather", time_limit=LIMIT)
@@ -114,36 +120,46 @@ def test_a_chord_counts_a_cancelled_member_as_dead() -> None:
 def test_an_expired_copy_with_old_arguments_does_not_cancel_the_job() -> None:
     """Celery would drop everything under the id from then on; the job has another message by now."""
     job = newest.enqueue(1, expires=60)
-    old = sent(job)
+    sent(job)
+    old = Held(job)
     newest.enqueue(2)
     revoked.add(job)
-    task_revoked.send(
-        sender=current_app.tasks[newest.name],
-        request=type("Request", (), old),
-        terminated=False,
-        signum=None,
-        expired=True,
-    )
+    old.be_dropped(expired=True)
 
+    assert old.is_acknowledged
     assert status(job) is JobStatus.QUEUED
     assert job not in revoked
     assert carry_out(job) == "returned"
 
 
-def test_a_revocation_is_survived_without_the_database() -> None:
-    """It is told again when the reconciler has sent the message again."""
+def test_a_revocation_is_not_acknowledged_before_it_is_written() -> None:
+    """The broker delivers it again, and then it is told again."""
     job = take_note.enqueue(1)
-    request = type("Request", (), sent(job))
+    sent(job)
+    first, second = Held(job), Held(job)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE tasks_outbox RENAME TO away")
     try:
-        for _ in range(2):
-            task_revoked.send(
-                sender=current_app.tasks[take_note.name], request=request, terminated=False, signum=None, expired=False
-            )
-            with connection.cursor() as cursor:
-                cursor.execute("ALTER TABLE IF EXISTS away RENAME TO tasks_outbox")
+        first.be_dropped()
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE IF EXISTS away RENAME TO tasks_outbox")
+            cursor.execute("ALTER TABLE away RENAME TO tasks_outbox")
+    assert not first.is_acknowledged
+    second.be_dropped()
+
+    assert second.is_acknowledged
+    assert status(job) is JobStatus.CANCELLED
+
+
+def test_a_task_that_keeps_no_letters_is_told_of_a_revocation_by_celery() -> None:
+    """Otherwise its row would stay as if it were under way."""
+    job = forgetful.enqueue()
+    task_revoked.send(
+        sender=current_app.tasks[forgetful.name],
+        request=type("Request", (), sent(job)),
+        terminated=False,
+        signum=None,
+        expired=False,
+    )
+
     assert status(job) is JobStatus.CANCELLED

@@ -11,7 +11,7 @@ from celery.app import task as celery_task
 from celery.app.task import Task
 
 from tasks.errors import InvalidDeclaration, RefusedOption, UnknownOption
-from tasks.options import CELERY, EFFECT_OPTIONS, OWN, REFUSED, check_limits, check_name, check_options
+from tasks.options import CELERY, EFFECT_OPTIONS, LETTER_OPTIONS, OWN, REFUSED, check_limits, check_name, check_options
 
 HOOKS = ("before_", "after_", "on_")
 
@@ -59,7 +59,7 @@ def execution_options() -> set[str]:
 
 def test_the_known_options_are_those_that_the_installed_celery_takes() -> None:
     """An option that a new Celery adds, renames or drops shows here, not as a refused or ignored declaration."""
-    ours = {"retry", "retry_on", "unique", "budget"} | EFFECT_OPTIONS
+    ours = {"retry", "retry_on", "unique", "budget"} | EFFECT_OPTIONS | LETTER_OPTIONS
     known = (OWN | CELERY | REFUSED.keys()) - ours
     autoretry = {name for name in REFUSED if "autoretry" in name or name.startswith("retry_")}
 

@@ -104,8 +104,8 @@ def test_without_a_hook_an_unknown_outcome_is_for_a_person_to_settle() -> None:
     assert job(task_id).state == "dead"
     in_body["now"] = lambda: "result"
 
-    for _ in range(2):
-        assert isinstance(deliver(never_again, "k", task_id="again"), OutcomeUnknown)
+    for other in ("another", "a third"):
+        assert isinstance(deliver(never_again, "k", task_id=other), OutcomeUnknown)
     assert Group.objects.count() == 1
     assert PostgresLedger().settle("k", Settled("by hand"))
     assert deliver(never_again, "k", task_id="again", **follows()) == "by hand"

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from celery import current_app
-from celery.signals import task_revoked
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -18,6 +17,7 @@ from tasks.enqueue.relay import Relay
 from tasks.enqueue.unique_locks import locks_prune
 from tasks.enqueue.unique_models import UniqueLock
 from tests.concurrency import at_once
+from tests.integration.tasks.main_process import Held
 from tests.integration.tasks.uniqueness import sample_unique as sample
 from tests.integration.tasks.uniqueness.deliveries import carry_out, deliver, sent
 
@@ -26,13 +26,6 @@ each = pytest.mark.parametrize("task", sample.ALL, ids=sample.name_of)
 each_until_started = pytest.mark.parametrize(
     "task", [sample.skip_until_started, sample.replace, sample.debounce], ids=sample.name_of
 )
-
-
-class Celerys:
-    """What a worker's main process knows of a message that it drops."""
-
-    def __init__(self, request: dict[str, Any]) -> None:
-        vars(self).update(request)
 
 
 def die(task_id: str) -> None:
@@ -60,30 +53,25 @@ def be_cancelled(task_id: str) -> None:
 
 def be_revoked(task_id: str) -> None:
     """Celery's own `revoke`: the worker drops its message."""
-    tell_of_revocation(sent(task_id))
+    held(task_id).be_dropped()
 
 
 def expire(task_id: str) -> None:
     """It came too late."""
-    tell_of_revocation(sent(task_id), expired=True)
+    held(task_id).be_dropped(expired=True)
 
 
 def be_terminated(task_id: str) -> None:
     """Celery's `revoke(terminate=True)`, while it runs."""
-    request = sent(task_id)
+    message = held(task_id)
     OutboxMessage.objects.filter(task_id=task_id).update(state="started", started_at=timezone.now())
-    tell_of_revocation(request, terminated=True)
+    message.be_dropped(terminated=True)
 
 
-def tell_of_revocation(request: dict[str, Any], *, expired: bool = False, terminated: bool = False) -> None:
-    """What Celery's worker says when it drops a message."""
-    task_revoked.send(
-        sender=current_app.tasks[request["task"]],
-        request=Celerys(request),
-        terminated=terminated,
-        signum=None,
-        expired=expired,
-    )
+def held(task_id: str) -> Held:
+    """Its message, sent, in a worker's hands."""
+    sent(task_id)
+    return Held(task_id)
 
 
 UNSUCCESSFUL = (die, be_set_aside, be_cancelled, be_revoked, expire, be_terminated)

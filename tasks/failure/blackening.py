@@ -1,0 +1,71 @@
+"""A dead job's message as it may be shown: secrets blacked out, and nothing in it that the database can't hold."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from inspect import signature
+from typing import Any, Final
+
+from celery import current_app
+
+from .readable import storable
+from .redaction import Redaction, TaskSecrets
+from .remains import Remains
+
+# Where Celery shows the arguments as text, for its logs and for Flower.
+_REPRS: Final = ("argsrepr", "kwargsrepr")
+
+
+@dataclass(frozen=True, slots=True)
+class Blackened:
+    """What may be shown of a message. is_faithful: whether it is all of it, as it was."""
+
+    headers: dict[str, Any]
+    properties: dict[str, Any]
+    body: str
+    is_faithful: bool
+    redaction: Redaction
+
+    def text(self, text: str) -> str:
+        """*text* with the message's secrets blacked out."""
+        return self.redaction.text(text)
+
+
+def blackened(remains: Remains) -> Blackened:
+    """*remains* as they may be shown."""
+    redaction = Redaction(task_secrets)
+    args, kwargs, follows = remains.parts
+    shown_args, shown_kwargs = redaction.call(remains.name, args, kwargs)
+    shown = [shown_args, shown_kwargs, redaction.inside(follows)]
+    headers = redaction.inside(dict(remains.headers))
+    for name in _REPRS:
+        if redaction.found and isinstance(headers.get(name), str):
+            headers[name] = redaction.text(headers[name])
+    properties = redaction.inside(dict(remains.properties))
+    stored_headers, stored_properties = storable(headers), storable(properties)
+    return Blackened(
+        headers=stored_headers,
+        properties=stored_properties,
+        body=json.dumps(shown) if redaction.found or redaction.is_cut else remains.body,
+        is_faithful=not (redaction.found or redaction.is_cut)
+        and (stored_headers, stored_properties) == (headers, properties),
+        redaction=redaction,
+    )
+
+
+@cache
+def _import_tasks() -> None:
+    """The relay, or a web process, imports no task module until it needs one."""
+    current_app.loader.import_default_modules()
+
+
+def task_secrets(name: str) -> TaskSecrets:
+    """What the task *name* declares as secret; nothing for one that isn't here."""
+    if name not in current_app.tasks:
+        _import_tasks()
+    task: Any = current_app.tasks.get(name)
+    if task is None:
+        return TaskSecrets()
+    return TaskSecrets(frozenset(getattr(task, "secret", ())), tuple(signature(task.run).parameters))

@@ -1,0 +1,1 @@
+"""Every way to die, with real workers."""
