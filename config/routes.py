@@ -24,5 +24,6 @@ ROUTES: Final[tuple[tuple[str, str, int], ...]] = (
     ("integrations.*", LOW, NORMAL),
     ("ops.*", LOW, PATIENT),
     ("tasks.send_unfinished_again", HIGH, NORMAL),
+    ("tasks.redrive_letters", HIGH, NORMAL),
     ("tasks.*", LOW, PATIENT),
 )

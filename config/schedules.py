@@ -97,6 +97,20 @@ SCHEDULES: Final[tuple[Entry, ...]] = (
         expires=timedelta(hours=1),
         missed="Skipped: the next one deletes twice as many.",
     ),
+    Entry(
+        name="Hourly: dead letters that were closed long ago",
+        task="tasks.prune_letters",
+        when=timedelta(hours=1),
+        expires=timedelta(hours=1),
+        missed="Skipped: the next one deletes twice as many.",
+    ),
+    Entry(
+        name="Redrives of which nobody told how they ended",
+        task="tasks.settle_redrives",
+        when=timedelta(minutes=5),
+        expires=timedelta(minutes=5),
+        missed="Skipped: the next one settles them.",
+    ),
     # Nights avoid 2:00 to 3:00, an hour that some nights lack and some have twice.
     Entry(
         name="Nightly: expired sessions",

@@ -83,6 +83,7 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
 
     keeps_letters = False
     on_death: Callable[[DeadLetter, dict[str, Any]], object] | None = None
+    on_redrive: Callable[[DeadLetter, dict[str, Any]], object] | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the body; in a worker, as one attempt at a job (`execution.attempt`)."""
@@ -185,6 +186,7 @@ class DeadLetterTask(ReliableTask[P, R], Generic[P, R]):
 
     secret: the parameters, and names of fields inside them, that are shown nowhere: not in letters, logs and Flower.
     on_death: called with the letter and the job's arguments by name, in the transaction in which the job ends.
+    on_redrive: the same in the transaction in which its letter is redriven; what it raises keeps that from happening.
     keep_revoked: whether a revoked job is a dead letter, too. An expired one always is.
     """
 

@@ -9,6 +9,9 @@ TASKS = {
     "OUTBOX_KEPT_FOR": timedelta(days=7),  # so long after its end a job's row, and with it its status, is deleted
     "DEATHS_MAX": 3,             # so often a job may take the process that runs it with it, then it is a dead letter
     "RELEASE": "",               # of the program, kept with what dies under it
+    "LETTERS_KEPT_FOR": timedelta(days=30),  # so long after it was resolved or discarded a dead letter is deleted
+    "LETTERS_OPEN_FOR": timedelta(days=365),  # so long after its last death one that nobody closed is deleted
+    "LETTERS_MAX": 1_000_000,    # more are not kept: closed ones go first, then the oldest
     "CRASH_AT": "",              # see `crashpoints`; only for tests
     "HEARTBEAT_FILE": "",        # touched by a worker or beat that is well; see `operation.heartbeat`
 }
@@ -40,6 +43,9 @@ class Conf:
     outbox_kept_for: timedelta = timedelta(days=7)
     deaths_max: int = 3
     release: str = ""
+    letters_kept_for: timedelta = timedelta(days=30)
+    letters_open_for: timedelta = timedelta(days=365)
+    letters_max: int = 1_000_000
     crash_at: str = ""
     heartbeat_file: str = ""
 

@@ -14,6 +14,8 @@ Beside what is in its signature it takes:
   Names that say so themselves (`password`, `api_key`, ...) are secret anyway.
 - on_death: called with the dead letter and the job's arguments by name, in the transaction in which a job has died.
   Keep it to this database, enqueue what takes longer. What it raises is logged, and undone.
+- on_redrive: called likewise when the letter is redriven, to put right what `on_death` has undone. What it raises is
+  why the letter can't be redriven.
 - keep_revoked: True keeps a revoked job as a dead letter, too.
 - unique: `Unique(by=("user_id",), ...)` when of the jobs that mean the same only one is to be enqueued.
 """

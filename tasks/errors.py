@@ -216,6 +216,17 @@ class WorkersLost(Permanent):
         return f"{self.task} has taken {self.deaths} workers with it, and is not run again"
 
 
+class RedriveRefused(Exception):
+    """A dead letter can't be redriven as it is."""
+
+    def __init__(self, task_id: str, reason: str) -> None:
+        super().__init__(task_id, reason)
+        self.task_id, self.reason = task_id, reason
+
+    def __str__(self) -> str:
+        return f"{self.task_id} can't be redriven: {self.reason}"
+
+
 class AnswerNotKept(RuntimeError):
     """The answer of a view that needs an idempotency key can't be stored, so it could not be given again."""
 

@@ -17,7 +17,7 @@ from .errors import InvalidDeclaration, RefusedOption, UnknownOption
 EFFECT_OPTIONS: Final = frozenset({"effect", "once", "ttl", "lease", "on_unknown", "reconcile"})
 
 # What a task says about its death; see `decorators`.
-LETTER_OPTIONS: Final = frozenset({"secret", "on_death", "keep_revoked"})
+LETTER_OPTIONS: Final = frozenset({"secret", "on_death", "on_redrive", "keep_revoked"})
 
 OWN: Final = frozenset(
     {"retry", "retry_on", "time_limit", "soft_time_limit", "unique", "budget", *EFFECT_OPTIONS, *LETTER_OPTIONS}

@@ -43,6 +43,14 @@ _AGAIN: Final = f"""
     WHERE tasks_outbox.finished_at IS NULL AND tasks_outbox.retries <= excluded.retries
 """  # noqa: S608
 
+# Whoever does this has locked the row, if there is one, and found that the job has ended.
+_REVIVE: Final = f"""
+    INSERT INTO tasks_outbox ({_NAMES}) VALUES ({_PLACES})
+    ON CONFLICT (task_id) DO UPDATE SET
+        {", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("task_id", "created_at"))},
+        sent_at = NULL, started_at = NULL, finished_at = NULL
+"""  # noqa: S608
+
 _LOCK_UNBEGUN: Final = """
     SELECT due_at, created_at FROM tasks_outbox
     WHERE task_id = %s AND started_at IS NULL AND finished_at IS NULL FOR UPDATE
@@ -101,6 +109,13 @@ def insert_again(message: OutboxMessage) -> None:
     """Write a job's next attempt: the row of its task id, or a new one for a job that had none."""
     with cursor() as execute:
         execute.execute(_AGAIN, values(message))
+
+
+def revive(messages: Sequence[OutboxMessage]) -> None:
+    """Write jobs that have ended, or whose row is gone, as jobs that were never begun."""
+    with cursor() as execute:
+        execute.executemany(_REVIVE, [values(message) for message in messages])
+        execute.execute(f"SELECT pg_notify('{CHANNEL}', '')")
 
 
 def lock_unbegun(task_id: str) -> tuple[datetime, datetime] | None:

@@ -64,6 +64,21 @@ def unique_enqueue(task: Any, signature: Signature[Any], task_id: str | None, op
                 return owner
 
 
+def unique_take_again(task: Any, task_id: str, args: Any, kwargs: Any) -> str | None:
+    """Let a job that has ended hold its lock again, in the caller's transaction; or answer who stands for it now."""
+    lock = _lock(task, task.signature(tuple(args), dict(kwargs)))
+    while True:
+        if unique_locks.lock_take(lock, task_id):
+            return None
+        holder = unique_locks.lock_holder(lock.key)
+        if holder is None:
+            continue
+        if not holder.is_free and holder.owner != task_id:
+            return holder.owner
+        if unique_locks.lock_take_over(lock, task_id, former=holder.owner):
+            return None
+
+
 def _settled(call: UniqueCall) -> str | None:
     """The id of the job that stands for *call* now; None when what was found has changed meanwhile."""
     task_id = call.task_id or uuid()

@@ -11,6 +11,7 @@ class Batch(models.Model):
 
     on_success, on_death, on_complete: signatures as Celery serialises them, each with a frozen task id, or null.
     collects: the success callback gets the members' results, in order (a chord).
+    reopened: how often a member that had died was taken up again. finished_at: when it was over for the first time.
     """
 
     id = models.CharField(max_length=255, primary_key=True)
@@ -21,6 +22,7 @@ class Batch(models.Model):
     total = models.PositiveIntegerField(default=0)
     succeeded = models.PositiveIntegerField(default=0)
     dead = models.PositiveIntegerField(default=0)
+    reopened = models.PositiveIntegerField(default=0, db_default=0)
     on_success = models.JSONField(null=True, blank=True)
     on_death = models.JSONField(null=True, blank=True)
     on_complete = models.JSONField(null=True, blank=True)

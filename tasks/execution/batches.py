@@ -1,14 +1,20 @@
 """Counting members: a batch, or a chord's header, is over when each member has ended, whatever the end.
 
     open ──close──▶ closed ──last member ends──▶ finished
-             │                                     ├─ complete: always
-             │                                     ├─ success: no member is dead
-             └── death: when the first member dies ┘
+             │         ▲                           ├─ complete: always, once
+             │         │                           ├─ success: no member is dead
+             │         └──a dead member is taken ──┤
+             │            up again                 │
+             └── death: when the first member dies ┘   once
 
 A member's end is one row in `tasks_batchmember`, unique by its task id, written in the transaction in which the member
 ends. So a delivery that comes twice counts once, and a crash counts the member and ends it, or neither. The counts
 are moved under the batch's row lock: of two members that end at once, one sees the other's, and only the last one
 enqueues the callbacks. They have frozen task ids, so even if written twice they stay one job.
+
+A member that died and is redriven is a member that has not ended: its row goes, and the batch, and those around it, are
+as they were before. So success comes at last, when the last one has been put right. A batch that has been over is not
+complete a second time, and the first death has been told of.
 """
 
 from __future__ import annotations
@@ -30,15 +36,23 @@ _MEMBER: Final = """
     SELECT id, %(task_id)s, %(dead)s, %(position)s, CASE WHEN collects THEN %(result)s::jsonb END
     FROM tasks_batch WHERE id = %(batch)s ON CONFLICT DO NOTHING
 """
-_COUNT: Final = """
+_COUNTS: Final = "is_closed, total, succeeded, dead, collects, reopened, on_success, on_death, on_complete, parent_id"
+_COUNT: Final = f"""
     UPDATE tasks_batch SET succeeded = succeeded + %s, dead = dead + %s WHERE id = %s
-    RETURNING is_closed, total, succeeded, dead, collects, on_success, on_death, on_complete, parent_id
-"""
-_CLOSE: Final = """
+    RETURNING {_COUNTS}
+"""  # noqa: S608 -- names only
+_CLOSE: Final = f"""
     UPDATE tasks_batch SET is_closed = true, total = %s WHERE id = %s
-    RETURNING is_closed, total, succeeded, dead, collects, on_success, on_death, on_complete, parent_id
-"""
+    RETURNING {_COUNTS}
+"""  # noqa: S608
 _FINISHED: Final = "UPDATE tasks_batch SET finished_at = now() WHERE id = %s AND finished_at IS NULL"
+_TAKEN_BACK: Final = """
+    WITH member AS (
+        DELETE FROM tasks_batchmember WHERE batch_id = %(batch)s AND task_id = %(task_id)s AND is_dead RETURNING 1
+    )
+    UPDATE tasks_batch SET dead = dead - 1, reopened = reopened + 1
+    WHERE id = %(batch)s AND EXISTS (SELECT 1 FROM member) RETURNING parent_id, dead
+"""
 _RESULTS: Final = "SELECT result FROM tasks_batchmember WHERE batch_id = %s ORDER BY position"
 
 
@@ -49,6 +63,7 @@ class _Counts:
     succeeded: int
     dead: int
     collects: bool
+    reopened: int
     on_success: Any
     on_death: Any
     on_complete: Any
@@ -74,7 +89,7 @@ def member_ended(batch_id: str, task_id: str, *, dead: bool, position: int | Non
             return _exists(cursor, batch_id)
         cursor.execute(_COUNT, [int(not dead), int(dead), batch_id])
         counts = _Counts(*cursor.fetchone())
-    if dead and counts.dead == 1:
+    if dead and counts.dead == 1 and not counts.reopened:
         _call(counts.on_death, task_id)
     _finish_if_over(batch_id, counts)
     return True
@@ -88,18 +103,33 @@ def batch_close(batch_id: str, total: int) -> None:
     _finish_if_over(batch_id, counts)
 
 
+def member_taken_back(batch_id: str, task_id: str) -> bool:
+    """A member that died is taken up again, in the caller's transaction. False when it isn't counted as dead."""
+    with rows.cursor() as cursor:
+        cursor.execute(_TAKEN_BACK, {"batch": batch_id, "task_id": task_id})
+        found = cursor.fetchone()
+    if found is None:
+        return False
+    parent_id, dead = found
+    if parent_id and not dead:  # it isn't dead itself any more
+        member_taken_back(parent_id, f"batch:{batch_id}")
+    return True
+
+
 def _finish_if_over(batch_id: str, counts: _Counts) -> None:
     if not counts.is_over:
         return
     with rows.cursor() as cursor:
         cursor.execute(_FINISHED, [batch_id])
-        if not cursor.rowcount:
+        is_first = bool(cursor.rowcount)
+        if not (is_first or counts.reopened):
             return
         results = None
         if counts.collects and not counts.dead:
             cursor.execute(_RESULTS, [batch_id])
             results = [_loaded(row[0]) for row in cursor.fetchall()]
-    _call(counts.on_complete)
+    if is_first:
+        _call(counts.on_complete)
     if not counts.dead:
         _call(counts.on_success, *([results] if counts.collects else []))
     if counts.parent_id:

@@ -5,11 +5,12 @@ A member that is a chain ends with its last link, or with the first link that di
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from celery.canvas import maybe_signature
 
-from .batches import HEADER, member_ended
+from .batches import HEADER, member_ended, member_taken_back
 
 if TYPE_CHECKING:
     from ..base import ReliableTask
@@ -23,14 +24,31 @@ def member_succeeded(task: ReliableTask[..., Any], result: Any) -> None:
 def member_died(task: ReliableTask[..., Any]) -> None:
     """Count the job, or the end of its chain that will never be reached, as dead."""
     _count(task, dead=True)
+    for batch_id, member in _ends_of_chain(task):
+        member_ended(batch_id, member, dead=True)
+
+
+def member_redriven(task: ReliableTask[..., Any]) -> None:
+    """Take back that the job, or the end of its chain, was counted as dead: it may be reached after all."""
+    request: Any = task.request
+    if batch_id := getattr(request, HEADER, None):
+        member_taken_back(batch_id, str(request.id))
+    if request.chord:
+        member_taken_back(str(request.group), str(request.id))
+    for batch_id, member in _ends_of_chain(task):
+        member_taken_back(batch_id, member)
+
+
+def _ends_of_chain(task: ReliableTask[..., Any]) -> Iterator[tuple[str, str]]:
+    """What is counted when the rest of the job's chain has ended: ids of batches, each with that of its member."""
     request: Any = task.request
     for link in request.chain or []:
         for member in _flat(maybe_signature(link, app=task.app)):
             options = member.options
             if batch_id := (options.get("headers") or {}).get(HEADER):
-                member_ended(batch_id, str(options.get("task_id")), dead=True)
+                yield batch_id, str(options.get("task_id"))
             if options.get("chord") and options.get("group_id"):
-                member_ended(options["group_id"], str(options.get("task_id")), dead=True)
+                yield options["group_id"], str(options.get("task_id"))
 
 
 def _count(task: ReliableTask[..., Any], *, dead: bool, result: Any = None) -> None:

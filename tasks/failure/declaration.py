@@ -16,12 +16,11 @@ def letter_attributes(task: str, options: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(secret, tuple) or not all(isinstance(name, str) and name for name in secret):
             raise InvalidDeclaration(task, f"secret must be a tuple of names, as in ('card_number',), not {secret!r}")
         attributes["secret"] = secret
-    if (hook := options.get("on_death")) is not None:
-        if not callable(hook):
-            raise InvalidDeclaration(task, f"on_death must be a function of the letter and the arguments, not {hook!r}")
-        _check_hook(task, hook)
-        # A plain function as a class attribute would be taken for a method.
-        attributes["on_death"] = staticmethod(hook) if inspect.isfunction(hook) else hook
+    for name in ("on_death", "on_redrive"):
+        if (hook := options.get(name)) is not None:
+            _check_hook(task, name, hook)
+            # A plain function as a class attribute would be taken for a method.
+            attributes[name] = staticmethod(hook) if inspect.isfunction(hook) else hook
     if (keep := options.get("keep_revoked")) is not None:
         if not isinstance(keep, bool):
             raise InvalidDeclaration(task, f"keep_revoked must be True or False, not {keep!r}")
@@ -29,8 +28,10 @@ def letter_attributes(task: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return attributes
 
 
-def _check_hook(task: str, hook: Any) -> None:
+def _check_hook(task: str, name: str, hook: Any) -> None:
+    if not callable(hook):
+        raise InvalidDeclaration(task, f"{name} must be a function of the letter and the arguments, not {hook!r}")
     try:
         inspect.signature(hook).bind("letter", {})
     except TypeError as problem:
-        raise InvalidDeclaration(task, f"on_death is called with the letter and the arguments, but {problem}") from None
+        raise InvalidDeclaration(task, f"{name} is called with the letter and the arguments, but {problem}") from None

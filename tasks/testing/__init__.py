@@ -13,5 +13,6 @@ test run, however that ends. In a project's conftest:
 pytest-celery's `celery_setup` and all its fixtures then work on processes. With `pytest --docker` the same tests run on
 its containers.
 
-`waiting.eventually` waits on a condition, so that no test sleeps.
+`waiting.eventually` waits on a condition, so that no test sleeps; `dead_letters.expect`, that so many
+jobs have died, and of what.
 """

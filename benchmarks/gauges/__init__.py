@@ -1,1 +1,0 @@
-"""What `./run bench delivery` measures, a file each."""

@@ -1,0 +1,232 @@
+"""The pages on which letters are redriven and discarded: each shows what would happen, and does it when told to."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from django.contrib import messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from ..enqueue.outbox import publish, registered
+from ..errors import RedriveRefused, UnknownTask
+from ..execution.redrive import redrive, redrive_all
+from ..failure.discard import letters_discard
+from ..failure.letter_filters import LetterFilter
+from ..failure.letter_groups import letter_groups
+from ..failure.letter_models import DeadLetter
+from .letter_filters import AgeFilter
+
+if TYPE_CHECKING:
+    from .letters import DeadLetterAdmin
+
+AT_ONCE: Final = 1_000
+"""More are redriven by a job, not by the request."""
+TRIED: Final = 100
+"""So many are tried beforehand, to say what would be refused."""
+RATE: Final = 100
+RATE_MAX: Final = 10_000
+CAUSES: Final = 50
+_BY_NAME: Final = ("name", "queue", "reason", "release", "fingerprint")
+_LIST: Final = "admin:tasks_deadletter_changelist"
+
+
+class LetterActions:
+    """Views of the letters' admin."""
+
+    def __init__(self, letters: DeadLetterAdmin) -> None:
+        self._admin = letters
+
+    def causes(self, request: HttpRequest) -> HttpResponse:
+        """Open letters by cause, with how many, and when they came."""
+        if not self._admin.has_view_permission(request):
+            raise PermissionDenied
+        groups = [(group, sparkline(group.arrivals)) for group in letter_groups(LetterFilter(), limit=CAUSES)]
+        return self._page(request, "causes", "Dead letters by cause", groups=groups, most=CAUSES)
+
+    def redrive(self, request: HttpRequest) -> HttpResponse:
+        """Many at once, at a rate; a job does it where there are more than AT_ONCE."""
+        if not self._admin.has_redrive_permission(request):
+            raise PermissionDenied
+        which = _meant(request.GET)
+        problem = ""
+        if request.method == "POST":
+            rate = _rate(request.POST.get("rate", ""))
+            if rate is not None:
+                return self._redriven(request, which, rate)
+            problem = f"Say how many a second: a number above 0 and at most {RATE_MAX}."
+        return self._page(
+            request,
+            "redrive",
+            "Redrive dead letters",
+            problem=problem,
+            rate=RATE,
+            tried=redrive_all(which, by="", limit=TRIED, dry_run=True),
+            most_tried=TRIED,
+            **_shown(which),
+        )
+
+    def discard(self, request: HttpRequest) -> HttpResponse:
+        """One or many, with the reason."""
+        if not self._admin.has_discard_permission(request):
+            raise PermissionDenied
+        which = replace(_meant(request.GET), state=DeadLetter.State.OPEN.value)
+        problem = ""
+        if request.method == "POST":
+            if note := request.POST.get("note", "").strip():
+                count = letters_discard(which, by=request.user.get_username(), note=note)
+                self._log(request, which, f"Discarded {count}: {note}")
+                messages.success(request, f"Discarded {count}.")
+                return HttpResponseRedirect(reverse(_LIST))
+            problem = "Say why: whoever looks for the job will want to know."
+        return self._page(request, "discard", "Discard dead letters", problem=problem, **_shown(which))
+
+    def redrive_one(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """One letter, with other arguments where they are changed."""
+        if not self._admin.has_redrive_permission(request):
+            raise PermissionDenied
+        letter = DeadLetter.objects.filter(pk=pk).first()
+        if letter is None:
+            raise Http404(f"there is no letter {pk}")
+        before = _arguments(letter)
+        text, problem = json.dumps(before, indent=2, ensure_ascii=False), ""
+        if request.method == "POST":
+            text = request.POST.get("arguments", "")
+            try:
+                edits = _edits(before, text)
+                redrive(letter, by=request.user.get_username(), arguments=edits)
+            except (ValueError, RedriveRefused) as error:
+                problem = getattr(error, "reason", str(error))
+            else:
+                changed = f", with other {', '.join(sorted(edits))}" if edits else ""
+                self._admin.log_change(request, letter, f"Redriven{changed}")
+                messages.success(request, f"{letter.name} is on its way again{changed}.")
+                return HttpResponseRedirect(reverse("admin:tasks_deadletter_change", args=[pk]))
+        else:
+            try:
+                redrive(letter, by="", dry_run=True)
+            except RedriveRefused as refusal:
+                problem = refusal.reason
+        return self._page(request, "redrive_one", "Redrive a dead letter", letter=letter, text=text, problem=problem)
+
+    def _redriven(self, request: HttpRequest, which: LetterFilter, rate: float) -> HttpResponse:
+        by, count = request.user.get_username(), which.letters().count()
+        if count > AT_ONCE:
+            publish("tasks.redrive_letters", which=which.as_json(), by=by, rate=rate)
+            self._log(request, which, f"Asked to redrive {count}, {rate:g} a second")
+            messages.success(request, f"A job redrives {count} letters now, {rate:g} a second.")
+        else:
+            done = redrive_all(which, by=by, rate=rate)
+            self._log(request, which, f"Redrove {done.count}, {rate:g} a second; {done.refusals} could not be")
+            if done.count:
+                messages.success(request, f"{done.count} jobs are on their way again, {rate:g} a second.")
+            for task_id, reason in list(done.refused.items())[:5]:
+                messages.warning(request, f"{task_id}: {reason}")
+            if done.refusals:
+                messages.error(request, f"{done.refusals} could not be redriven, and stay as they are.")
+        return HttpResponseRedirect(reverse(_LIST))
+
+    def _log(self, request: HttpRequest, which: LetterFilter, what: str) -> None:
+        """One entry for what was done to many; who redrove or discarded it is with each letter."""
+        asked = {name: value for name, value in which.as_json().items() if value}
+        LogEntry.objects.create(
+            user_id=int(request.user.pk or 0),
+            content_type=ContentType.objects.get_for_model(DeadLetter),
+            object_repr="many dead letters",
+            action_flag=CHANGE,
+            change_message=f"{what}. Of: {json.dumps(asked)[:2_000]}",
+        )
+
+    def _page(self, request: HttpRequest, template: str, title: str, **context: Any) -> HttpResponse:
+        common = {**self._admin.admin_site.each_context(request), "title": title, "opts": DeadLetter._meta}
+        permissions = {
+            "may_redrive": self._admin.has_redrive_permission(request),
+            "may_discard": self._admin.has_discard_permission(request),
+        }
+        return TemplateResponse(
+            request, f"admin/tasks/deadletter/{template}.html", {**common, **permissions, **context}
+        )
+
+
+def sparkline(arrivals: tuple[int, ...]) -> SafeString:
+    """Bars, one an hour, as a picture in the page."""
+    most = max(arrivals) or 1
+    bars = format_html_join(
+        "",
+        '<rect x="{}" y="{}" width="3" height="{}"/>',
+        ((4 * place, 20 - height, height) for place, many in enumerate(arrivals) if (height := -(-many * 20 // most))),
+    )
+    told = f"{sum(arrivals)} in the last {len(arrivals)} hours, at most {max(arrivals)} in one"
+    return format_html(
+        '<svg class="sparkline" width="{}" height="20" role="img" aria-label="{}"><title>{}</title>{}</svg>',
+        4 * len(arrivals), told, told, bars,
+    )  # fmt: skip
+
+
+def _meant(query: QueryDict) -> LetterFilter:
+    """The letters that a page's address names, as of now: what dies later was seen by nobody. Raises Http404."""
+    try:
+        ids = tuple(int(pk) for pk in query.get("ids", "").split(",") if pk)
+    except ValueError:
+        raise Http404("ids are numbers") from None
+    named: dict[str, Any] = {name: query[name] for name in _BY_NAME if query.get(name)}
+    if not (ids or named or query.get("all")):
+        raise Http404("say which letters")
+    now = timezone.now()
+    found = LetterFilter(ids=ids, search=query.get("q", ""), seen_before=now, **named)
+    age = query.get("age", "")
+    if age in AgeFilter.SPANS:
+        found = replace(found, seen_since=now - AgeFilter.SPANS[age])
+    elif age == "older":
+        found = replace(found, seen_before=now - AgeFilter.SPANS["week"])
+    state = query.get("state", "")
+    return replace(found, state="" if ids or state == "any" else state or found.state)
+
+
+def _shown(which: LetterFilter) -> dict[str, Any]:
+    letters = which.letters()
+    asked = {name: value for name, value in which.as_json().items() if value and name not in ("ids", "seen_before")}
+    return {"count": letters.count(), "first": letters.order_by("-last_seen_at")[:10], "asked": asked}
+
+
+def _rate(text: str) -> float | None:
+    try:
+        rate = float(text)
+    except ValueError:
+        return None
+    return rate if 0 < rate <= RATE_MAX else None
+
+
+def _arguments(letter: DeadLetter) -> dict[str, Any]:
+    """The arguments by parameter name, blacked out where they are secret; by keyword alone for an unknown task."""
+    if not letter.body:
+        return {}
+    args, kwargs, _ = json.loads(letter.body)
+    try:
+        bound = inspect.signature(registered(letter.name).run).bind_partial(*args, **kwargs)
+    except (UnknownTask, TypeError):
+        return dict(kwargs)
+    return dict(bound.arguments)
+
+
+def _edits(before: dict[str, Any], text: str) -> dict[str, Any]:
+    """What differs from *before*. Raises ValueError."""
+    try:
+        after = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"The arguments are no JSON: {error}") from error
+    if not isinstance(after, dict):
+        raise ValueError("The arguments must be an object, {parameter: value}")  # noqa: TRY004 -- of the person's input
+    if gone := before.keys() - after.keys():
+        raise ValueError(f"Give {', '.join(sorted(gone))}: an argument can be changed, not be left out")
+    return {name: value for name, value in after.items() if name not in before or value != before[name]}

@@ -1,0 +1,116 @@
+"""What would be sent for a letter, and whether it may be: everything about a redrive that can be told beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from celery import uuid
+from django.utils import timezone
+
+from ..enqueue import rows
+from ..enqueue.models import OutboxMessage
+from ..enqueue.outbox import registered
+from ..errors import RedriveRefused, UnknownTask
+from ..failure.blackening import blackened
+from ..failure.letter_models import DeadLetter
+from ..failure.originals import is_whole, original_of
+from ..failure.remains import GENERATION, Remains
+from .deaths import stand_in
+from .redrive_arguments import check_arguments, with_arguments
+from .verdict import FIRST_BEGAN_AT
+
+REDRIVABLE = (DeadLetter.State.OPEN, DeadLetter.State.DISCARDED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A letter and the message to be sent for it.
+
+    task: the registered one. edited_body: what is kept of edited arguments; "" when they are the letter's own.
+    """
+
+    letter: DeadLetter
+    remains: Remains
+    generation: int
+    task: Any
+    edited_body: str = ""
+
+    @property
+    def acts_first(self) -> bool:
+        """Whether something is to be put right before the message goes."""
+        return bool(self.letter.batch_id or self.task.unique or self.task.on_redrive)
+
+    @property
+    def request(self) -> Any:
+        """What stands for the task as it will run."""
+        return stand_in(self.remains)
+
+    @property
+    def row(self) -> OutboxMessage:
+        """The job's row, due now: an attempt like the first one, and every copy of what was sent before is void."""
+        remains = self.remains
+        return OutboxMessage(
+            task_id=remains.task_id,
+            name=remains.name,
+            state=OutboxMessage.State.QUEUED,
+            priority=remains.priority,
+            retries=0,
+            due_at=timezone.now(),
+            exchange=remains.exchange,
+            routing_key=remains.queue,
+            headers=remains.headers,
+            properties={name: remains.properties.get(name) or "" for name in ("correlation_id", "reply_to")},
+            body=remains.body,
+        )
+
+
+def plan_of(
+    letter: DeadLetter, generation: int, is_alive: bool, /, *, arguments: Mapping[str, Any] | None = None
+) -> Plan:
+    """Plan to redrive *letter*. Raises RedriveRefused, with the reason. is_alive: the job has not ended, or not yet."""
+    if letter.state not in REDRIVABLE:
+        raise RedriveRefused(letter.task_id, f"it is {letter.state}")
+    if is_alive:
+        raise RedriveRefused(letter.task_id, "its job is under way")
+    remains = original_of(letter)
+    try:
+        task = registered(remains.name)
+    except UnknownTask as error:
+        raise RedriveRefused(letter.task_id, f"{error}; it would die again") from error
+    if not getattr(task, "is_reliable", False):
+        raise RedriveRefused(
+            letter.task_id, f"{remains.name} is no task of the toolkit's, so nobody would know its end"
+        )
+    edited_body = ""
+    if arguments:
+        remains = with_arguments(task, remains, arguments)
+        edited_body = blackened(remains).body
+    check_arguments(task, remains)
+    if not is_whole(remains):
+        raise RedriveRefused(
+            letter.task_id, "what is secret in it was not kept: give those arguments, or enqueue the job anew"
+        )
+    return Plan(
+        letter=letter,
+        remains=replace(remains, headers=_headers(remains, generation)),
+        generation=generation,
+        task=task,
+        edited_body=edited_body,
+    )
+
+
+def _headers(remains: Remains, generation: int) -> dict[str, Any]:
+    """A message that expired, or whose deadline is over, would die again at once: neither is asked of it any more."""
+    headers = {name: value for name, value in remains.headers.items() if name != FIRST_BEGAN_AT}
+    return {
+        **headers,
+        "id": remains.task_id,
+        "task": remains.name,
+        "retries": 0,
+        "eta": None,
+        "expires": None,
+        GENERATION: generation,
+        rows.EDITION: uuid(),
+    }

@@ -1,0 +1,102 @@
+"""Letters as JSON lines: out, and in again, with nothing lost on the way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tasks.enqueue.models import OutboxMessage
+from tasks.execution.redrive import redrive
+from tasks.failure.letter_filters import LetterFilter
+from tasks.failure.letter_models import DeadLetter, JobAttempt, Redrive
+from tasks.failure.transfer import LineRefused, letters_export, letters_import
+from tests.integration.tasks.redrive import dying
+from tests.integration.tasks.redrive.dying import dead, delivered, died, sent
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ANY = LetterFilter(state="")
+
+
+def everything() -> list[Any]:
+    """All that is known of letters, but for the rows' own numbers."""
+    found: list[Any] = []
+    for model in (DeadLetter, JobAttempt, Redrive):
+        for row in model.objects.order_by("pk"):
+            fields = [field.attname for field in model._meta.concrete_fields]
+            found.append({name: plain(getattr(row, name)) for name in fields if name not in ("id", "letter_id")})
+    return found
+
+
+def plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def forget() -> None:
+    for model in (Redrive, JobAttempt, DeadLetter, OutboxMessage):
+        model.objects.all().delete()
+
+
+def test_what_goes_out_comes_in_again_the_same_and_can_be_redriven() -> None:
+    """Sealed secrets, raw bytes, attempts and redrives included."""
+    letter = dead(dying.secretive, "4242 4242", 5)
+    redrive(letter, by="ada")
+    died(letter.task_id)
+    dead(dying.plain, 1)
+    DeadLetter.objects.filter(name="redrive.plain").update(raw=b"\x00\xff", body="")
+    before, lines = everything(), list(letters_export(ANY))
+    assert "4242" not in "".join(lines)
+    forget()
+
+    done = letters_import(lines)
+    assert (done.count, done.there) == (2, [])
+    assert everything() == before
+    redrive(DeadLetter.objects.get(name="redrive.secretive"), by="bob")
+    delivered(sent(letter.task_id))
+    assert dying.in_body["seen"]() == ("4242 4242", 5)
+
+
+def test_what_is_there_already_is_left_as_it_is() -> None:
+    """Importing a file twice is importing it once."""
+    letter = dead(dying.plain, 1)
+    lines = list(letters_export(ANY))
+    DeadLetter.objects.update(note="looked at")
+
+    assert letters_import([*lines, ""]).there == [letter.task_id]
+    assert DeadLetter.objects.get().note == "looked at"
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda line: "{", "line 2: is no letter: JSONDecodeError"),
+        (lambda line: "[]", "line 2: is no letter of format 1"),
+        (lambda line: json.dumps({**json.loads(line), "format": 2}), "line 2: is no letter of format 1"),
+        (lambda line: line.replace('"reason": "permanent"', '"reason": "boredom"'), "line 2: .*boredom"),
+        (lambda line: line.replace('"deaths"', '"births"'), r"line 2: .*unknown fields \['births'\]"),
+        (lambda line: line.replace('"attempts"', '"trials"'), "line 2: is no letter: KeyError"),
+        (lambda line: line.replace('"sealed": null', '"sealed": "?"'), "line 2: is no letter"),
+    ],
+)
+def test_a_line_that_is_no_letter_is_named_and_nothing_is_imported(change: Any, problem: str) -> None:
+    """All or none: half a file is worse than an error."""
+    dead(dying.plain, 1)
+    dead(dying.plain, 2)
+    first, second = letters_export(ANY)
+    forget()
+
+    with pytest.raises(LineRefused, match=problem):
+        letters_import([first, change(second)])
+    assert not DeadLetter.objects.exists()
+
+
+def test_a_dry_run_imports_nothing() -> None:
+    """It only says how many there would be."""
+    dead(dying.plain, 1)
+    lines = list(letters_export(ANY))
+    forget()
+
+    assert letters_import(lines, dry_run=True).count == 1
+    assert not DeadLetter.objects.exists()
