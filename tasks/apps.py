@@ -14,4 +14,4 @@ class TasksConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what listens to Celery, and to the relay."""
-        from .execution import revocation, unsendable  # noqa: F401
+        from .execution import departure, revocation, unsendable  # noqa: F401

@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import select
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -24,10 +25,21 @@ LONGEST_WAIT: Final = timedelta(seconds=15)
 
 
 class RelayLoop:
-    """Runs a relay until `stop`, which may be called from a signal handler: the batch in hand is finished."""
+    """Runs a relay until `stop`, which may be called from a signal handler: the batch in hand is finished.
 
-    def __init__(self, app: Celery, *, batch: int = BATCH, sweep: timedelta = timedelta(seconds=2)) -> None:
+    chore: what else there is to do when nothing is to be sent; returns how much it has done.
+    """
+
+    def __init__(
+        self,
+        app: Celery,
+        *,
+        batch: int = BATCH,
+        sweep: timedelta = timedelta(seconds=2),
+        chore: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.relay, self.sweep = Relay(app, batch=batch), sweep
+        self._chore = chore
         self._stopping = False
         self._woken, self._wake = os.pipe()
         self._failures = 0
@@ -53,7 +65,7 @@ class RelayLoop:
         while not self._stopping:
             try:
                 self._listen()
-                if not self._round():
+                if not self._round() and not self._chores():
                     self._wait(self._idle_time())
                 self._failures = 0
                 self._beat()
@@ -72,6 +84,16 @@ class RelayLoop:
         for _, task_id, problem in done.refused:
             log.error("message %s was set aside, the broker refuses it: %s", task_id, problem)
         return bool(promoted or done.sent or done.refused)
+
+    def _chores(self) -> int:
+        """Do the chore. It must not keep messages from being sent, whatever is wrong with it."""
+        try:
+            return self._chore()
+        except (DatabaseError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("the relay's chore failed")
+            return 0
 
     def _beat(self) -> None:
         """Touch the heartbeat file, where one is set: the database and the broker answer, and the loop turns."""

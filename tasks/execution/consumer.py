@@ -9,7 +9,7 @@ Set `worker_consumer = "tasks.execution.consumer:DeadLetterConsumer"`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -19,15 +19,14 @@ from celery.exceptions import NotRegistered
 from celery.utils.log import get_logger
 from celery.worker.consumer import Consumer
 from django.utils import timezone
-from kombu.utils.encoding import bytes_to_str
-from kombu.utils.json import dumps
 
 from ..conf import conf
 from ..enqueue import rows
 from ..errors import UnknownTask
-from ..failure.remains import Cause, Remains, of_message
-from .deaths import Reason, job_die, stand_in
+from ..failure.remains import Cause, Remains
+from .deaths import Reason
 from .losses import row_of
+from .messages import flaw, message_die, remains_of
 from .registrar import registrar
 
 log = get_logger(__name__)
@@ -71,7 +70,7 @@ class DeadLetterConsumer(Consumer):
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """No task of its name is registered here."""
-        remains = _remains(message)
+        remains = remains_of(message)
         if remains.raw is not None or not remains.task_id:
             self._keep(message, Reason.UNKNOWN_TASK, NotRegistered(remains.name))
             return
@@ -81,9 +80,9 @@ class DeadLetterConsumer(Consumer):
         signals.task_unknown.send(sender=self, message=message, exc=exc, name=remains.name, id=remains.task_id)
 
     def _keep(self, message: Any, reason: Reason, error: BaseException) -> None:
-        remains = _remains(message)
+        remains = remains_of(message)
         log.error("a message %s in %r can't be carried out: %s", remains.id, remains.queue, type(error).__name__)
-        self._record(message, remains, partial(_die, remains, Cause.of(reason, error)))
+        self._record(message, remains, partial(message_die, remains, Cause.of(reason, error)))
 
     def _record(self, message: Any, remains: Remains, write: Callable[[], Any]) -> None:
         """Have it written, then acknowledge the message."""
@@ -94,57 +93,12 @@ class DeadLetterConsumer(Consumer):
         registrar.put(f"message {remains.id}", write, acknowledge)
 
 
-def flaw(message: Any) -> str:
-    """What is wrong with a message that claims to be a task's; "" when nothing is, or when it can't be read at all."""
-    if not isinstance(message.headers, Mapping):
-        return "its headers are no mapping"
-    if "task" not in message.headers:
-        return "" if not message.headers.get("id") else "it has an id, but names no task"
-    for name in ("id", "task"):
-        if not isinstance(message.headers.get(name), str) or not message.headers[name]:
-            return f"its header {name!r} is no text"
-    try:
-        payload = message.payload
-    except Exception:  # noqa: BLE001 -- what can't be read is noticed by Celery, which calls `on_decode_error`
-        return ""
-    return _flaw_of(payload)
-
-
-def _flaw_of(payload: Any) -> str:
-    if isinstance(payload, Mapping) and "args" in payload:
-        return ""  # Celery's first protocol, in a message of its second
-    if not isinstance(payload, list | tuple) or len(payload) != 3:
-        return "its body is no list of arguments, keyword arguments and what follows"
-    args, kwargs, follows = payload
-    if not isinstance(args, list | tuple) or not isinstance(kwargs, Mapping):
-        return "its arguments are no list, or its keyword arguments no mapping"
-    return "" if follows is None or isinstance(follows, Mapping) else "what is to follow it is no mapping"
-
-
-def _remains(message: Any) -> Remains:
-    """*message* with its body's text if that is a task's, else with its bytes."""
-    try:
-        payload = message.payload
-    except Exception:  # noqa: BLE001 -- kept as bytes, whatever it is
-        payload = None
-    if payload is None or _flaw_of(payload) or isinstance(payload, Mapping):
-        body = message.body
-        raw = body if isinstance(body, bytes) else str(body).encode("utf-8", "surrogateescape")
-        return of_message(message, raw=raw)
-    text = bytes_to_str(message.body) if message.content_type == "application/json" else dumps(payload)
-    return of_message(message, body=text)
-
-
 def _park_or_die(remains: Remains, error: UnknownTask) -> None:
     parked = remains.headers.get(PARKED, 0)
     if not isinstance(parked, int) or parked >= len(UNKNOWN_TASK_DELAYS):
-        _die(remains, Cause.of(Reason.UNKNOWN_TASK, error))
+        message_die(remains, Cause.of(Reason.UNKNOWN_TASK, error))
         return
     due_at = timezone.now() + UNKNOWN_TASK_DELAYS[parked] * conf().retry_time_scale
     row = row_of(remains, due_at=due_at)
     row.headers[PARKED] = parked + 1
     rows.insert_again(row)
-
-
-def _die(remains: Remains, cause: Cause) -> None:
-    job_die(stand_in(remains), cause, remains=remains)

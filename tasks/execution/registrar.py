@@ -43,7 +43,7 @@ class Registrar:
 
     def __init__(self) -> None:
         self._entries: SimpleQueue[Entry] = SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # `put` may be called by a signal handler, in the middle of a `put`
         self._thread: threading.Thread | None = None
         self._left = 0
         self._done = threading.Condition(self._lock)

@@ -114,7 +114,7 @@ def of_request(request: Any) -> Remains:
         queue=str(info.get("routing_key") or ""),
         exchange=str(info.get("exchange") or ""),
         priority=_whole(info.get("priority")),
-        deliveries=deliveries_of(vars(request), info),
+        deliveries=deliveries_of(vars(request), {**info, **(getattr(request, "properties", None) or {})}),
     )
 
 
@@ -139,7 +139,7 @@ def of_message(message: Any, *, body: str = "", raw: bytes | None = None) -> Rem
         exchange=str(info.get("exchange") or ""),
         priority=_whole(message.properties.get("priority")),
         tag=tag if isinstance(tag, str) else "",  # RabbitMQ's are numbers, anew on each channel
-        deliveries=deliveries_of(headers, info),
+        deliveries=deliveries_of(headers, {**info, **message.properties}),
     )
 
 
@@ -163,9 +163,15 @@ def headers_of(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def deliveries_of(headers: Mapping[str, Any], info: Mapping[str, Any]) -> int:
-    """How often the message was delivered, this time included, by a broker that counts; 0 when none does."""
+    """How often the message was delivered, this time included, by a broker that counts; 0 when none does.
+
+    info: its delivery info and its properties.
+    """
     if "deliveries" in info:
         return _whole(info["deliveries"])
+    counts = info.get("x-counts")  # the leased transport's; absent at first
+    if isinstance(counts, Mapping):
+        return _whole(counts.get("delivered")) + 1
     before = headers.get("x-delivery-count")  # a quorum queue of RabbitMQ's; absent at first
     return _whole(before) + 1 if before is not None else 0
 

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from ...enqueue.relay import BATCH
 from ...enqueue.relay_loop import RelayLoop
+from ...execution.intake_letters import IntakeLetters
 
 
 class Command(BaseCommand):
@@ -25,7 +26,12 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="send what is due now, then end")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        loop = RelayLoop(current_app, batch=options["batch"], sweep=timedelta(seconds=options["sweep"]))
+        loop = RelayLoop(
+            current_app,
+            batch=options["batch"],
+            sweep=timedelta(seconds=options["sweep"]),
+            chore=IntakeLetters(current_app),
+        )
 
         def stop(number: int, frame: FrameType | None) -> None:
             loop.stop()
