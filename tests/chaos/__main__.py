@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 from tests.chaos import delivery, orders
 from tests.chaos.playing import database, play
@@ -43,6 +44,7 @@ def one(scenario: Scenario, arguments: list[str]) -> int:
     parser.add_argument("--lease", type=float, default=5, metavar="SECONDS", help="its length (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn at random (%(default)s)")
     parser.add_argument("--ledger", action="store_true", help="jobs are toolkit tasks with an effect in PostgreSQL")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave logs, journal and the broker's files in DIR")
     chosen = parser.parse_args(arguments)
     with database(chosen.ledger):
         outcome = play(
@@ -51,6 +53,7 @@ def one(scenario: Scenario, arguments: list[str]) -> int:
             lease=timedelta(seconds=chosen.lease),
             seed=chosen.seed,
             ledger=chosen.ledger,
+            keep=chosen.keep,
         )
     print(outcome.line)  # noqa: T201
     return 1 if outcome.misses(scenario.allowed) else 0

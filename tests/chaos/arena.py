@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.chaos.broker import AlwaysBroker, EverysecBroker
 from tests.chaos.journal import Journal
 from tests.chaos.names import DIE, RUN_JOB, SETTINGS
 from tests.chaos.outcome import Outcome
+from tests.chaos.tally import Harm
 from tests.chaos.transports import settings_for
 from tests.chaos.worker import Worker
 
@@ -119,9 +121,9 @@ class Arena:
                 raise RuntimeError(f"{worker.name} is not ready:\n{worker.child.log_tail()}")
 
     def is_ready(self, worker: Worker) -> bool:
-        """Whether its present incarnation has begun to consume."""
+        """Whether its present incarnation lives and has begun to consume."""
         self.journal.read()
-        return self.journal.ready.get(worker.name, 0) > worker.started_at
+        return worker.child.alive and worker.incarnation in self.journal.ready
 
     def send(
         self, count: int, *, seconds: float = 0, countdown: float | None = None, through: Celery | None = None
@@ -187,12 +189,16 @@ class Arena:
         return any(run.ended_at is None and tally.cut_at(run, harms) is None for run in self.journal.runs)
 
     @property
-    def harms(self) -> dict[str, list[float]]:
-        """When each worker was harmed, by us or by poison."""
-        return {name: sorted([*worker.harmed_at, *self._poisoned(name)]) for name, worker in self.workers.items()}
-
-    def _poisoned(self, name: str) -> list[float]:
-        return [run.started_at for run in self.journal.runs if run.worker == name and run.job in self.poison]
+    def harms(self) -> dict[str, list[Harm]]:
+        """What was done to each incarnation of each worker, by us or by poison."""
+        harms: dict[str, list[Harm]] = defaultdict(list)
+        for worker in self.workers.values():
+            for incarnation, its_harms in worker.harms.items():
+                harms[incarnation] += its_harms
+        for run in self.journal.runs:
+            if run.job in self.poison:
+                harms[run.worker].append(Harm(at=run.started_at, final=False))
+        return harms
 
     def outcome(self, scenario: str) -> Outcome:
         """Count everything, where it happened."""

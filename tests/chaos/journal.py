@@ -29,7 +29,7 @@ def note(what: str, job: int = -1) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class Run:
-    """One run of one job's body. ended_at is None while it runs, and for ever if it was cut."""
+    """One run of a job by an incarnation of a worker. ended_at: None while it runs, and for ever if it was cut."""
 
     job: int
     worker: str
@@ -38,12 +38,12 @@ class Run:
 
 
 class Journal:
-    """The reader's side. `runs` are in the order of their starts; `ready` tells when each worker last became ready."""
+    """The reader's side. `runs` are in the order of their starts; `ready`: incarnations that have begun to consume."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.runs: list[Run] = []
-        self.ready: dict[str, float] = {}
+        self.ready: set[str] = set()
         self.last_at = time.monotonic()
         self._read_to = 0
         file.touch()
@@ -65,7 +65,7 @@ class Journal:
     def _take(self, event: dict[str, Any]) -> None:
         self.last_at = event["at"]
         if event["what"] == "ready":
-            self.ready[event["worker"]] = event["at"]
+            self.ready.add(event["worker"])
         elif event["what"] == "start":
             self.runs.append(Run(job=event["job"], worker=event["worker"], started_at=event["at"]))
         else:

@@ -22,12 +22,17 @@ def play(
     seed: int = 1,
     ledger: bool = False,
     environment: Mapping[str, str] | None = None,
+    keep: Path | None = None,
 ) -> Outcome:
-    """Play it and count. ledger: jobs are toolkit tasks; Django is set up here and in *environment*."""
+    """Play it and count.
+
+    ledger: jobs are toolkit tasks; Django is set up here and in *environment*. keep: where logs, journal and the
+    broker's files are left; without it nothing is.
+    """
     with (
-        tempfile.TemporaryDirectory(prefix="rootstock-chaos-", ignore_cleanup_errors=True) as directory,
+        _directory(keep) as directory,
         Arena(
-            directory=Path(directory),
+            directory=directory,
             environment=os.environ if environment is None else environment,
             transport=transport,
             lease=lease,
@@ -38,6 +43,16 @@ def play(
     ):
         scenario.play(arena)
         return arena.outcome(scenario.name)
+
+
+@contextmanager
+def _directory(keep: Path | None) -> Iterator[Path]:
+    if keep:
+        keep.mkdir(parents=True)
+        yield keep.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="rootstock-chaos-", ignore_cleanup_errors=True) as directory:
+        yield Path(directory)
 
 
 @contextmanager

@@ -5,13 +5,23 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from tests.chaos.journal import Run
 
 # A run that ended this short before its worker died may not have been acknowledged yet.
 ACK_WITHIN_SECONDS = 1.0
 
-Harms = Mapping[str, Sequence[float]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harm:
+    """What was done to one incarnation of a worker. final: it was killed; what it still began afterwards is cut too."""
+
+    at: float
+    final: bool
+
+
+Harms = Mapping[str, Sequence[Harm]]
 
 
 def runs_by_job(runs: Iterable[Run]) -> dict[int, list[Run]]:
@@ -23,9 +33,12 @@ def runs_by_job(runs: Iterable[Run]) -> dict[int, list[Run]]:
 
 
 def cut_at(run: Run, harms: Harms) -> float | None:
-    """When its worker was harmed while the run was under way or unacknowledged; None if it was not."""
+    """When its worker was harmed so that the run was cut, or could not be acknowledged; None if it was not."""
     end = float("inf") if run.ended_at is None else run.ended_at + ACK_WITHIN_SECONDS
-    return next((harm for harm in harms.get(run.worker, ()) if run.started_at <= harm <= end), None)
+    for harm in harms.get(run.worker, ()):
+        if harm.at <= end and (harm.final or run.started_at <= harm.at):
+            return harm.at
+    return None
 
 
 def needless(runs: Iterable[Run], harms: Harms) -> list[int]:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ import psutil
 from project.env import PROJECT_ROOT
 from project.local.child import Child
 from tests.chaos import journal
+from tests.chaos.tally import Harm
 
 PLAIN: Final = ("-A", "tests.chaos.worker_app", "worker")
 LEDGER: Final = ("-A", "project", "worker", "--include", "tests.chaos.ledger_app")
@@ -24,14 +26,14 @@ LEDGER: Final = ("-A", "project", "worker", "--include", "tests.chaos.ledger_app
 class Worker:
     """Started by `start`; whatever it was, `start` begins a new incarnation of the same name.
 
-    harmed_at: monotonic times at which it was killed or frozen.
+    harms: by incarnation ("a.1", "a.2", …), as the journal names it.
     """
 
     def __init__(
         self, name: str, *, directory: Path, environment: Mapping[str, str], ledger: bool, skew: timedelta, options: str
     ) -> None:
         self.name = name
-        self.harmed_at: list[float] = []
+        self.harms: dict[str, list[Harm]] = defaultdict(list)
         celery = ["celery"] if not skew else ["tests.chaos.skewed_clock", str(skew.total_seconds())]
         self._command = [
             *(sys.executable, "-m", *celery, *(LEDGER if ledger else PLAIN)),
@@ -45,10 +47,14 @@ class Worker:
                 *options.split(),
             ),
         ]
-        self._environment = {**environment, journal.WORKER: name}
+        self._environment = environment
         self._directory = directory
         self._children: list[Child] = []
-        self.started_at = 0.0
+
+    @property
+    def incarnation(self) -> str:
+        """The name of the present incarnation."""
+        return f"{self.name}.{len(self._children)}"
 
     @property
     def child(self) -> Child:
@@ -60,32 +66,31 @@ class Worker:
         child = Child(
             name=self.name,
             command=self._command,
-            environment=self._environment,
+            environment={**self._environment, journal.WORKER: f"{self.name}.{len(self._children) + 1}"},
             directory=PROJECT_ROOT,
             log=self._directory / f"{self.name}.log",
         )
         self._children.append(child)
-        self.started_at = time.monotonic()
         child.start()
 
     def kill_main(self) -> None:
         """SIGKILL of the main process alone; the child that runs a job may finish it, and nobody will hear."""
-        self._harmed()
+        self._harmed(final=True)
         os.kill(self.child.pid, signal.SIGKILL)
 
     def kill_child(self) -> None:
         """SIGKILL of a pool process; the main process lives on."""
-        self._harmed()
+        self._harmed(final=False)
         psutil.Process(self.child.pid).children()[0].kill()
 
     def kill_all(self) -> None:
         """SIGKILL of everything that belongs to it."""
-        self._harmed()
+        self._harmed(final=True)
         self.child.kill()
 
     def freeze(self) -> None:
         """SIGSTOP for everything that belongs to it."""
-        self._harmed()
+        self._harmed(final=False)
         os.killpg(self.child.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -97,7 +102,7 @@ class Worker:
         child = self.child
         child.ask_to_stop()
         if not child.ended(within=grace):
-            self._harmed()
+            self._harmed(final=True)
         child.kill()
 
     def bury(self) -> None:
@@ -105,5 +110,5 @@ class Worker:
         for child in self._children:
             child.kill()
 
-    def _harmed(self) -> None:
-        self.harmed_at.append(time.monotonic())
+    def _harmed(self, *, final: bool) -> None:
+        self.harms[self.incarnation].append(Harm(at=time.monotonic(), final=final))
