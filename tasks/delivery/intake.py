@@ -103,14 +103,14 @@ def _entry(client: Redis, prefix: str, one: bytes) -> tuple[bytes | None, bytes 
 
 
 def _read(one: bytes, facts: bytes, raw: bytes) -> IntakeEntry:
-    told: dict[str, Any] = json.loads(facts)
+    told: dict[str, Any] = json.loads(facts.decode(errors="replace"))
     counts = {name: int(told[name]) for name in ("delivered", "started", "died", "given_back")}
     return IntakeEntry(
         id=one.decode(),
         reason=told["reason"],
         queue=told["queue"],
         raw=raw,
-        at=datetime.fromtimestamp(told["at"] / 1000, UTC),
+        at=datetime.fromtimestamp(int(told["at"]) / 1000, UTC),
         owner=told["owner"],
         **counts,
     )

@@ -13,6 +13,9 @@ OWNERS: Final = "tasks.owners"
 EXPIRED: Final = "tasks.owners.expired"
 """Sorted set: owners whose lease is over and whose messages are still being given back."""
 
+HEARD: Final = "tasks.heard"
+"""String: when any lease was renewed last (ms of the server's clock)."""
+
 HELD: Final = "tasks.held:"
 """Hash, one an owner: number of the claim → when it was claimed, the list it came from, the message's bytes."""
 

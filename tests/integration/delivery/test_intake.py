@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
 
-import pytest
 from redis import Redis
 
 from tasks.delivery.intake import intake_peek, intake_remove, intake_size
 from tasks.delivery.names import INTAKE, INTAKE_FACTS, INTAKE_RAW
-
-
-@pytest.fixture
-def client(clean_broker: str) -> Iterator[Redis]:
-    with closing(Redis.from_url(clean_broker.replace("+lease", ""), socket_timeout=10)) as client:
-        yield client
 
 
 def _put(client: Redis, one: str, raw: bytes, at: int, prefix: str = "") -> None:

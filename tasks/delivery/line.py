@@ -1,0 +1,208 @@
+"""The conversation of one consuming channel with the server, on one connection, without waiting for answers.
+
+At most one claim is under way. It carries the acknowledgements that have come together; what else is to be told goes
+out just in front of it. When the server has less than there was room for, the line is *armed*: the server tells it of
+the next push to any of its lists (CLIENT TRACKING), and until then nothing is sent but a rare look, in case that word
+was lost.
+
+If the connection breaks, what was told and not confirmed is put back to be told again, here or by the keeper.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any, Final
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError, ResponseError
+
+from .lease import Lease
+from .message import Counts
+from .scripts import scripts_load
+
+LOOK_EVERY: Final = 10.0
+"""Seconds between two looks of an idle worker."""
+ANSWER_WITHIN: Final = 10.0
+"""Seconds after which an answer is taken for lost and the connection for broken."""
+
+_HEAD: Final = struct.Struct(">6I")
+_PUSHED: Final = object()
+
+
+@dataclass(slots=True)
+class Claimed:
+    """One message of a claim's answer. `place`: of its list among those asked, from 0; -1 if it isn't among them."""
+
+    number: int
+    place: int
+    counts: Counts
+    raw: bytes
+
+
+@dataclass(slots=True)
+class _Sent:
+    """Something that the server will answer."""
+
+    lease: Lease
+    acks: list[tuple[int, str]]
+    chores: list[tuple[str, int, str]]
+    is_claim: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which lists a claim looks at. lists: for each priority each queue. start: place of the queue that is first."""
+
+    lists: tuple[bytes, ...]
+    quanta: tuple[int, ...]
+    start: int
+
+
+class Line:
+    """Sends and reads. Sending may happen in any thread, reading only in the consumer's."""
+
+    def __init__(self, *, prefix: str, deaths_max: int, most_bytes: int) -> None:
+        self.prefix, self.deaths_max, self.most_bytes = prefix, deaths_max, most_bytes
+        self.armed = False
+        self.look_at = 0.0
+        self._under_way: deque[_Sent] = deque()
+        self._sending = RLock()
+        self._scripts: dict[str, bytes] = {}
+
+    @property
+    def claiming(self) -> bool:
+        """Whether a claim is under way."""
+        return any(sent.is_claim for sent in self._under_way)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether an answer has been waited for in vain."""
+        under_way = self._under_way
+        return bool(under_way) and time.monotonic() - under_way[0].at > ANSWER_WITHIN
+
+    def greet(self, connection: Any) -> None:
+        """A connection has just been made: ask to be told of pushes, and leave the scripts there."""
+        self.broken()
+
+        def execute(*words: Any) -> Any:
+            connection.send_command(*words, check_health=False)
+            return connection.read_response()
+
+        connection._parser.set_invalidation_push_handler(lambda _: _PUSHED)
+        execute("CLIENT", "TRACKING", "ON", "NOLOOP")
+        self._scripts = scripts_load(execute)
+
+    def broken(self) -> None:
+        """The connection is gone: what was told on it may not have been heard."""
+        with self._sending:
+            while self._under_way:
+                sent = self._under_way.pop()
+                sent.lease.put_back(sent.acks, sent.chores)
+            self.armed = False
+
+    def claim(self, connection: Any, lease: Lease, order: Order, room: int, *, waiting: bool) -> None:
+        """Tell what is to be told, and ask for at most *room* messages. waiting: not all of them will start at once."""
+        with self._sending:
+            self.tell(connection, lease)
+            acks = lease.take_acks()
+            keys, words = self.question(lease, order, room, acks, waiting=waiting)
+            self.armed = False
+            now = time.monotonic()
+            self.look_at = now + LOOK_EVERY
+            self._under_way.append(_Sent(lease, acks, [], True, now))
+            self._send(connection, "claim", keys, words)
+
+    def question(
+        self, lease: Lease, order: Order, room: int, acks: list[tuple[int, str]], *, waiting: bool
+    ) -> tuple[list[Any], list[Any]]:
+        """Keys and arguments of a claim (see claim.lua)."""
+        lease.asked = True
+        words: list[Any] = [
+            self.prefix,
+            lease.owner,
+            int(lease.length.total_seconds() * 1000),
+            "-" if lease.begun else "begin",
+            room,
+            lease.known,
+            self.most_bytes,
+            "1" if waiting else "0",
+            len(order.quanta),
+            order.start,
+            *order.quanta,
+            *(f"{number} {key}" if key else number for number, key in acks),
+        ]
+        return [*self._keys(lease), *order.lists], words
+
+    def tell(self, connection: Any, lease: Lease) -> None:
+        """Send what is not an acknowledgement, if there is any."""
+        with self._sending:
+            chores = lease.take_chores()
+            if chores and lease.asked:
+                words: list[Any] = [self.prefix, lease.owner, self.deaths_max]
+                for chore in chores:
+                    words += chore
+                self._under_way.append(_Sent(lease, [], chores, False, time.monotonic()))
+                self._send(connection, "settle", self._keys(lease), words)
+
+    def read(self, connection: Any) -> list[Claimed]:
+        """Read one answer, or the word that something was pushed. Raises LeaseGone and redis-py's errors."""
+        answer = connection.read_response(disable_decoding=True, push_request=True)
+        if answer is _PUSHED:
+            self.armed = False
+            return []
+        if not self._under_way:
+            raise RedisConnectionError("the server said something that nobody asked for")
+        sent = self._under_way.popleft()
+        if isinstance(answer, ResponseError):
+            sent.lease.put_back(sent.acks, sent.chores)
+            if isinstance(answer, NoScriptError):  # they were flushed: a new connection brings them again
+                raise RedisConnectionError("the server has forgotten the scripts") from answer
+            raise answer
+        if not sent.is_claim:
+            if answer < 0:
+                raise LeaseGone(sent.lease)
+            return []
+        claimed = self.claimed(sent.lease, sent.at, answer)
+        self.armed = answer[0] == 0
+        return claimed
+
+    def pending(self, connection: Any) -> bool:
+        """Whether more can be read without waiting. Bytes that were read already don't make a socket readable."""
+        return bool(connection.can_read(timeout=0))
+
+    def claimed(self, lease: Lease, asked_at: float, answer: Sequence[Any]) -> list[Claimed]:
+        """The messages in a claim's answer. Raises LeaseGone."""
+        if answer[0] < 0:
+            raise LeaseGone(lease)
+        if not lease.begun:
+            lease.renewed(asked_at)
+        claimed = []
+        for one in answer[1:]:
+            number, place, *counts = _HEAD.unpack_from(one)
+            claimed.append(Claimed(number, place - 1, Counts(*counts), one[_HEAD.size :]))
+        return claimed
+
+    def _keys(self, lease: Lease) -> list[str]:
+        prefix = self.prefix
+        return [f"{prefix}tasks.owners", f"{prefix}tasks.held:{lease.owner}", f"{prefix}tasks.waiting:{lease.owner}"]
+
+    def _send(self, connection: Any, script: str, keys: Sequence[Any], words: Sequence[Any]) -> None:
+        command = connection.pack_command("EVALSHA", self._scripts[script], len(keys), *keys, *words)
+        connection.send_packed_command(command, check_health=False)
+
+
+class LeaseGone(Exception):
+    """What was held under this lease is somebody else's."""
+
+    def __init__(self, lease: Lease) -> None:
+        super().__init__(lease.owner)
+        self.lease = lease
+
+    def __str__(self) -> str:
+        return f"the lease of {self.lease.owner} is over"

@@ -1,0 +1,101 @@
+"""The transports: `redis+lease://`, `rediss+lease://`, `sentinel+lease://`."""
+
+from __future__ import annotations
+
+from queue import Empty
+from typing import Any
+
+from .channel import LeaseChannel
+from .kombu_parts import stock
+
+
+class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has no types
+    """Lets each channel speak when it has something to say, and read when the server answers.
+
+    Nothing is ever paused: what arrives was asked for, and room was kept for it.
+    """
+
+    def _update_brpop_polling(self) -> None:
+        """kombu stops reading when a worker has no room. Here nothing comes then."""
+
+    def on_poll_start(self) -> None:
+        """Called before each wait."""
+        for channel in list(self._channels):
+            channel.deliver_arrived()
+            self._let_speak(channel)
+            if channel.active_fanout_queues:
+                self._register_LISTEN(channel)
+
+    def _let_speak(self, channel: Any) -> None:
+        if not channel.has_something_to_say:
+            return
+        client = channel.client
+        if not self._client_registered(channel, client, "BRPOP"):
+            channel.meet(client.connection)
+            self._register(channel, client, "BRPOP")
+        channel.speak()
+
+    def on_readable(self, fileno: int) -> None:
+        """A connection has something to read."""
+        found = self._fd_to_chan.get(fileno)
+        if found is not None:
+            channel, kind = found
+            channel.handlers[kind]()
+
+    def handle_event(self, fileno: int, event: int) -> Any:
+        """The same, for `drain_events`. Raises Empty when no message was delivered."""
+        found = self._fd_to_chan.get(fileno)
+        if found is None:
+            return False
+        channel, kind = found
+        if not event & stock.READ:
+            channel._poll_error(kind)
+        return channel.handlers[kind]()
+
+    def get(self, callback: Any, timeout: float | None = None) -> None:
+        """Deliver one message, or wait for one. Raises Empty."""
+        self._in_protected_read = True
+        try:
+            if any(channel.deliver_arrived(most=1) for channel in list(self._channels)):
+                return
+            self.maybe_refresh_binding_expiry()
+            self.on_poll_start()
+            for fileno, event in self.poller.poll(timeout if timeout is not None else 1.0) or ():
+                if self.handle_event(fileno, event):
+                    return
+            self.maybe_restore_messages()
+            raise Empty
+        finally:
+            self._in_protected_read = False
+            while self.after_read:
+                self.after_read.pop()()
+
+    def maybe_restore_messages(self) -> None:
+        """kombu calls it every few seconds; giving back what is overdue is the keeper's. Here: is the line alive?"""
+        for channel in list(self._channels):
+            if channel.line.overdue:
+                stock.warning("the server has not answered for a while; the connection is made anew")
+                channel.client.connection.disconnect()
+
+    def maybe_check_brpop_health(self) -> None:
+        """The same question."""
+        self.maybe_restore_messages()
+
+    def on_poll_init(self, poller: Any) -> None:
+        """Use the event loop's poller."""
+        self.poller = poller
+
+
+class LeaseTransport(stock.Transport):  # type: ignore[misc] # kombu has no types
+    """Redis or Valkey, with leases."""
+
+    Channel = LeaseChannel
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.cycle = LeasePoller()
+
+    @property
+    def supports_batch_publish(self) -> bool:
+        """A repeated batch is recognised, so it is always safe."""
+        return True

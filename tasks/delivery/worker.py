@@ -1,0 +1,142 @@
+"""What a Celery worker tells the transport: what has started, what has died, and that it is stopping.
+
+Celery's own means are used: a consumer bootstep, which is added to a worker's app when its broker is one of ours, and
+`Task.Request`, of which every task gets a subclass of its own request class.
+
+Started means: handed to the pool process that will run it (prefork), or about to run in this process (the other
+pools). That is told to the server before the body can do anything; the write is in the socket's buffer then, which
+the kernel delivers even if this process is killed. Died means: the process that ran it is gone and didn't end it. What
+a stopping worker cuts short is given back and hasn't died.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from typing import Any
+
+from billiard import einfo
+from celery import bootsteps, signals
+from celery.concurrency.asynpool import AsynPool
+from celery.exceptions import InvalidTaskError, WorkerLostError
+from celery.worker import state
+from kombu.utils.imports import symbol_by_name
+
+from .intake import UNDECODABLE
+from .keeper import release_all
+from .message import LeasedMessage
+from .reconnecting import flush_gently, work_goes_on
+
+
+class LeasedRequest:
+    """Mixed into a task's request class."""
+
+    _message: Any
+
+    def __init__(self, message: Any, **kwargs: Any) -> None:
+        try:
+            super().__init__(message, **kwargs)  # type: ignore[call-arg] # the other base is a request class
+        except InvalidTaskError:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            # Celery would end the whole worker for it.
+            if isinstance(message, LeasedMessage) and message.held is not None:
+                message.held.refused = UNDECODABLE
+            raise InvalidTaskError(f"its body is not what a task is called with: {error}") from error
+
+    def on_accepted(self, pid: int, time_accepted: float) -> None:
+        """It is about to run, or has just begun to in a child."""
+        self._starting()
+        super().on_accepted(pid, time_accepted)  # type: ignore[misc]
+
+    def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
+        """It failed; perhaps because its process is gone."""
+        error = exc_info.exception
+        if isinstance(error, einfo.ExceptionWithTraceback):  # type: ignore[attr-defined] # not in its types
+            error = error.exc
+        lost = isinstance(error, (WorkerLostError, SystemExit, KeyboardInterrupt))
+        held = getattr(self._message, "held", None)
+        if lost and held is not None and not _stopping():
+            held.died = True
+        return super().on_failure(exc_info, *args, **kwargs)  # type: ignore[misc]
+
+    def revoked(self) -> bool:
+        """Also what isn't ours any more is not to be run."""
+        if isinstance(self._message, LeasedMessage) and not self._message.ours:
+            return True
+        return bool(super().revoked())  # type: ignore[misc]
+
+    def _starting(self) -> None:
+        if isinstance(self._message, LeasedMessage):
+            self._message.starting()
+
+
+def _stopping() -> bool:
+    """Whether the worker has been asked to stop: what it cuts short then hasn't died."""
+    asked: list[Any] = [state.should_stop, state.should_terminate]
+    return any(one is not None and one is not False for one in asked)
+
+
+@lru_cache(maxsize=64)
+def leased_request(base: type) -> type:
+    """*base*, a request class, as one that knows of leases."""
+    return base if issubclass(base, LeasedRequest) else type(f"Leased{base.__name__}", (LeasedRequest, base), {})
+
+
+class Leases(bootsteps.StartStopStep):
+    """The bootstep."""
+
+    requires = ("celery.worker.consumer.connection:Connection",)
+
+    def __init__(self, c: Any, **kwargs: Any) -> None:
+        super().__init__(c, **kwargs)
+        c.on_close = partial(work_goes_on, c)  # the blueprint has Celery's own, for the end
+        for task in c.app.tasks.values():
+            task.Request = leased_request(symbol_by_name(task.Request))
+        self._see_dispatches(c)
+
+    def include_if(self, c: Any) -> bool:
+        """Only where the broker is ours."""
+        from .transport import LeaseTransport
+
+        return isinstance(c.conninfo.transport, LeaseTransport)
+
+    def start(self, c: Any) -> None:
+        """The consumer has connected: its channel is told whose it is."""
+        pool = getattr(c.pool, "_pool", None)
+        if isinstance(pool, AsynPool):
+            c.pool.flush = partial(flush_gently, pool)
+        channel = c.connection.default_channel
+        channel.kept = True
+        channel.slots = c.pool.num_processes
+        channel.dispatch_is_seen = self.dispatch_is_seen
+
+    def stop(self, c: Any) -> None:
+        """The connection is being made anew, or the worker stops; `shutdown` follows then."""
+
+    def shutdown(self, c: Any) -> None:
+        """Nothing runs any more: give back what is left."""
+        release_all()
+
+    def _see_dispatches(self, c: Any) -> None:
+        """With prefork a request is handed to the pool here, when there is a process for it."""
+        controller = c.controller
+        self.dispatch_is_seen = c.on_task_request == controller._process_task_sem
+        if not self.dispatch_is_seen:
+            return
+        hand_over = controller._process_task
+
+        def starting(request: Any) -> Any:
+            if isinstance(request._message, LeasedMessage) and request._message.ours:
+                request._message.starting()
+            return hand_over(request)
+
+        controller._process_task = starting
+
+
+def worker_hooks_install() -> None:
+    """Add the bootstep to the app of every worker that starts in this process."""
+    signals.celeryd_init.connect(_add_step, weak=False, dispatch_uid=f"{__name__}.add_step")
+
+
+def _add_step(*, instance: Any, **_: Any) -> None:
+    instance.app.steps["consumer"].add(Leases)
