@@ -38,6 +38,17 @@ class OutOfStock(Permanent):
         return f"out of stock: {self.wanted} × {self.sku} ordered, {self.left} left"
 
 
+class RefundBegun(Permanent):
+    """A cancelled order can't be taken up again: its money is being given back, or has been."""
+
+    def __init__(self, order_id: int) -> None:
+        super().__init__(order_id)
+        self.order_id = order_id
+
+    def __str__(self) -> str:
+        return f"order {self.order_id} is being refunded, or was: place another one"
+
+
 class WrongState(Permanent):
     """A step met an order that it doesn't apply to."""
 

@@ -4,7 +4,9 @@ An order's states, who moves it, and what a crash leaves behind:
 
     placed ──▶ reserved ──▶ paid ──▶ shipped ──▶ fulfilled
        │           │          │
-       └───────────┴──────────┴──▶ cancelled   (release_stock: stock back, a charge refunded)
+       └───────────┴──────────┴──▶ cancelled   (a step died: stock back, a charge refunded)
+       ▲           ▲          ▲        │
+       └───────────┴──────────┴────────┘       (its dead letter is redriven, and nothing was refunded)
 
     placed → reserved   reserve_stock        paid → shipped        request_shipment
     reserved → paid     charge_payment       shipped → fulfilled   send_confirmation
@@ -56,6 +58,8 @@ class Order(models.Model):
     # Set, and committed, before the provider is called: from then on there may be a charge that we don't know of.
     charge_started_at = models.DateTimeField(null=True, blank=True)
     charge_id = models.CharField(max_length=80, blank=True)
+    # Set, and committed, before the provider is asked to refund: from then on the order stays cancelled.
+    refund_started_at = models.DateTimeField(null=True, blank=True)
     refund_id = models.CharField(max_length=80, blank=True)
     cancel_reason = models.CharField(max_length=300, blank=True)
     placed_at = models.DateTimeField(auto_now_add=True)

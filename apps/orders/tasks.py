@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from config.limits import PAYMENT_RETRY_DELAYS
 from tasks import RetryPolicy, Settled, task
 
-from .services import charging, confirming, shipping, stock
+from .services import charging, confirming, reopening, shipping, stock
 
 
 def charge_settled(key: str) -> Settled | None:
@@ -16,7 +17,29 @@ def charge_settled(key: str) -> Settled | None:
     return Settled() if charging.payment_recognise(order_id=order_id) else None
 
 
-@task("orders.reserve_stock", time_limit=timedelta(seconds=30), effect="database", once="orders:{order_id}:reserve")
+def cancel_order(letter: Any, arguments: dict[str, Any]) -> None:
+    """A step has died: give back what the order holds, in the very transaction."""
+    stock.stock_release(order_id=arguments["order_id"])
+
+
+def reopen_order(letter: Any, arguments: dict[str, Any]) -> None:
+    """The first step is redriven: it reserves by itself."""
+    reopening.order_reopen(order_id=arguments["order_id"])
+
+
+def take_up_order(letter: Any, arguments: dict[str, Any]) -> None:
+    """A later step is redriven: what was given back is taken again, or the redrive is refused."""
+    reopening.order_take_up(order_id=arguments["order_id"])
+
+
+@task(
+    "orders.reserve_stock",
+    time_limit=timedelta(seconds=30),
+    effect="database",
+    once="orders:{order_id}:reserve",
+    on_death=cancel_order,
+    on_redrive=reopen_order,
+)
 def reserve_stock(order_id: int) -> None:
     """Take the order's quantities out of stock."""
     stock.stock_reserve(order_id=order_id)
@@ -29,13 +52,22 @@ def reserve_stock(order_id: int) -> None:
     effect="external",
     once="orders:{order_id}:charge",
     reconcile=charge_settled,
+    on_death=cancel_order,
+    on_redrive=take_up_order,
 )
 def charge_payment(order_id: int) -> None:
     """Charge the customer, once."""
     charging.payment_take(order_id=order_id)
 
 
-@task("orders.request_shipment", time_limit=timedelta(seconds=30), effect="database", once="orders:{order_id}:ship")
+@task(
+    "orders.request_shipment",
+    time_limit=timedelta(seconds=30),
+    effect="database",
+    once="orders:{order_id}:ship",
+    on_death=cancel_order,
+    on_redrive=take_up_order,
+)
 def request_shipment(order_id: int) -> None:
     """Ask the warehouse to ship."""
     shipping.shipment_request(order_id=order_id)
@@ -53,9 +85,9 @@ def send_confirmation(order_id: int) -> None:
     confirming.confirmation_send(order_id=order_id)
 
 
-@task("orders.release_stock", time_limit=timedelta(seconds=30), effect="database", once="orders:{order_id}:release")
+@task("orders.release_stock", time_limit=timedelta(seconds=30))
 def release_stock(order_id: int) -> None:
-    """Cancel the order after a step failed for good."""
+    """Cancel the order after a step failed for good: what chains call that were sent before steps had `on_death`."""
     stock.stock_release(order_id=order_id)
 
 

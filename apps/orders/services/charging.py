@@ -99,6 +99,8 @@ def payment_return(*, order_id: int) -> None:
         if unsettled and not payment_attempted(order_id=order_id, started_at=order.charge_started_at):
             raise ChargeUnsettled(order_id)
         return
+    if not _refund_started(order_id):
+        return
     refund_id = payment_refund(charge_id=charge.id, idempotency_key=f"refund-order-{order_id}")
     with transaction.atomic():
         order = order_lock(order_id=order_id)
@@ -106,3 +108,15 @@ def payment_return(*, order_id: int) -> None:
             order.charge_id, order.refund_id = charge.id, refund_id
             order.save(update_fields=["charge_id", "refund_id", "changed_at"])
             step_done(order=order, name="refund", detail=refund_id)
+
+
+@transaction.atomic
+def _refund_started(order_id: int) -> bool:
+    """Commit that the provider is about to refund. False for an order that was taken up again in the meantime."""
+    order = order_lock(order_id=order_id)
+    if order.state != Order.State.CANCELLED:
+        return False
+    if order.refund_started_at is None:
+        order.refund_started_at = timezone.now()
+        order.save(update_fields=["refund_started_at", "changed_at"])
+    return True
