@@ -1,0 +1,40 @@
+"""Stock Celery and ours, side by side: the same app and the same options, another scheme in the URL."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+from benchmarks.broker import Broker
+from benchmarks.contender import CORES, Contender
+from benchmarks.couriers.publishing import QUEUE
+
+STOCK, OURS = "Celery", "leased"
+POOLS: Final = {
+    "prefork": ("--pool prefork --concurrency 2", 1, "prefork -c 2"),
+    "threads": ("--pool threads --concurrency 4", CORES, f"{CORES} × threads -c 4"),
+    "solo": ("--pool solo", CORES, f"{CORES} × solo"),
+}
+"""Name → options, how many workers, and how the table calls it."""
+MODULE: Final = "benchmarks.couriers.celery"
+
+
+def celery_contenders(broker: Broker, pools: list[str], *, prefetch: int, loglevel: str) -> list[Contender]:
+    """For each pool stock Celery and then ours, so that they are measured by turns."""
+    return [_contender(broker, courier, pool, prefetch, loglevel) for pool in pools for courier in (STOCK, OURS)]
+
+
+def _contender(broker: Broker, courier: str, pool: str, prefetch: int, loglevel: str) -> Contender:
+    options, workers, shape = POOLS[pool]
+    worker = f"-m celery -A {MODULE} worker {options} --loglevel {loglevel} --queues {QUEUE} --hostname {{number}}@%h"
+    return Contender(
+        courier=courier,
+        pool=shape,
+        worker=(sys.executable, *worker.split()),
+        workers=workers,
+        publisher=(sys.executable, "-m", MODULE),
+        url=broker.url if courier == STOCK else broker.url.replace("redis://", "redis+lease://"),
+        depth=lambda: broker.length(QUEUE),
+        queue=QUEUE,
+        environment={"BENCH_PREFETCH": str(prefetch)},
+    )

@@ -1,0 +1,1 @@
+"""What `./run bench delivery` measures, a file each."""
