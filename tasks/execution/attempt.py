@@ -27,6 +27,7 @@ from .. import crashpoints
 from ..conf import conf
 from ..enqueue import rows
 from ..errors import WorkersLost
+from ..failure.blackening import black_out, blackened
 from ..failure.breaker import Held, Permit, breaker_of
 from ..failure.letter_models import JobAttempt
 from ..failure.letters import attempt_write
@@ -141,6 +142,8 @@ def _failed(task: ReliableTask[..., Any], error: Exception, permit: Permit | Non
     try:
         again = verdict(task, error, permit=permit, began_at=began_at)
         cause = Cause.of(reason_for(task, error, may_pass=may_pass(task, error)), error)
+        if task.keeps_letters:
+            black_out(error, blackened(of_request(task.request)).redaction)
         with transaction.atomic(using=rows.alias()):
             _tell(task, error, again=again is not None)
             if again is None or again.is_counted:

@@ -55,6 +55,18 @@ def blackened(remains: Remains) -> Blackened:
     )
 
 
+def black_out(error: BaseException, redaction: Redaction) -> None:
+    """Take what *redaction* has found out of what *error* says, and of what it came of, before it is logged."""
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        found.args = tuple(redaction.text(item) if isinstance(item, str) else item for item in found.args)
+        if notes := getattr(found, "__notes__", None):
+            found.__notes__ = [redaction.text(note) for note in notes]
+        found = found.__cause__ or found.__context__
+
+
 @cache
 def _import_tasks() -> None:
     """The relay, or a web process, imports no task module until it needs one."""

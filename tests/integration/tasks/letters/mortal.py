@@ -1,0 +1,36 @@
+"""Tasks whose bodies do what a test asks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from tasks import Permanent, task
+
+LIMIT: Final = timedelta(seconds=10)
+
+# What `on_death` was called with, and what it is to do.
+deaths: list[tuple[Any, dict[str, Any]]] = []
+on_death: dict[str, Callable[[], None]] = {}
+
+
+def mourn(letter: Any, arguments: dict[str, Any]) -> None:
+    """An `on_death` hook."""
+    deaths.append((letter, arguments))
+    on_death.get("now", lambda: None)()
+
+
+@task("letters_test.die", time_limit=LIMIT, secret=("card",), on_death=mourn)
+def die(order: int, card: str = "", note: str = "") -> None:
+    raise Permanent(f"order {order}: {card} was refused {note}")
+
+
+@task("letters_test.live", time_limit=LIMIT, unique=None)
+def live(order: int) -> int:
+    return order
+
+
+@task("letters_test.undo", time_limit=LIMIT)
+def undo(order: int) -> None:
+    """An error callback."""
