@@ -51,6 +51,7 @@ def test_a_permanent_error(stage: Stage) -> None:
     assert follows["errbacks"][0]["args"] == [diary, "error callback"]
     assert stage.attempts(head) == [("failed", "Permanent")]
     assert "90210" not in json.dumps([letter.headers, letter.error_message, letter.body])
+    assert "90210" not in stage.worker.log.read_text()
     stage.until(lambda: sorted(gone_through(diary)) == ["error callback", f"on_death {head}"])
     assert status(head) is JobStatus.DEAD
 
