@@ -28,6 +28,7 @@ from celery.utils.saferepr import saferepr
 
 from .conf import conf
 from .enqueue.bulk import enqueue_many
+from .enqueue.native_delay import eta_of
 from .enqueue.outbox import enqueue
 from .enqueue.payloads import check_payload
 from .enqueue.recording import current_recorder
@@ -143,7 +144,8 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
                 call = {name: value for name, value in options.items() if name not in _BROKERS}
                 return self.AsyncResult(enqueue(self.signature(args, kwargs), **call))
         if recorder is not None:
-            options["producer"] = recorder
+            due_at = eta_of(self.app, options.pop("countdown", None), options.pop("eta", None))
+            options["producer"] = recorder.due(due_at)
         return super().apply_async(args, kwargs, **options)
 
     def delay_on_commit(self, *args: P.args, **kwargs: P.kwargs) -> Any:  # None, though Celery's stubs say otherwise

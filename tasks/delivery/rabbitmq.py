@@ -2,9 +2,10 @@
 
 - **Urgency.** 0 is taken first everywhere in a project; RabbitMQ takes 9 first. The number is turned round when a
   message is written, and back when it is read (`topology.turned_round`), so nothing else has to know.
-- **Confirms.** With `confirm_publish` a message counts as sent when RabbitMQ has it on a majority's disks. kombu waits
-  for the answer without end; here it is CONFIRM_WITHIN. An answer that says no, or doesn't come, is a lost
-  connection: a fault of the broker's, not of the message, which is to be sent again.
+- **Answers** come within ANSWER_WITHIN, or the connection counts as lost. amqp waits for them without end: to a server
+  that hangs it can neither publish nor say goodbye.
+- **Confirms.** With `confirm_publish` a message counts as sent when RabbitMQ has it on a majority's disks. An answer
+  that says no is a lost connection as well: a fault of the broker's, not of the message, which is to be sent again.
 - **Batches.** `Producer.batch()` sends all messages first and then waits for all confirms, where one by one each would
   cost a round trip and a write to the disk. All confirmed, or BatchPublishError: then any part of it may have arrived.
 """
@@ -22,11 +23,21 @@ from kombu.transport import pyamqp
 
 from ..topology import turned_round
 
-CONFIRM_WITHIN: Final = timedelta(seconds=10)
+ANSWER_WITHIN: Final = timedelta(seconds=10)
 
 
-class Channel(pyamqp.Channel):
-    """A channel that turns urgencies round, and waits for confirms in bounded time."""
+class Answered:
+    """Waits for answers in bounded time."""
+
+    def wait(self, method: Any, callback: Any = None, timeout: float | None = None, **options: Any) -> Any:
+        """amqp's. Raises TimeoutError, which is one of kombu's connection errors."""
+        within = ANSWER_WITHIN.total_seconds() if timeout is None else timeout
+        waiting: Any = super()
+        return waiting.wait(method, callback=callback, timeout=within, **options)
+
+
+class Channel(Answered, pyamqp.Channel):  # type: ignore[misc] # amqp's stubs name what `options` passes on
+    """A channel that turns urgencies round."""
 
     def prepare_message(self, body: Any, priority: int | None = None, *args: Any, **options: Any) -> Any:
         """kombu's, with the urgency as RabbitMQ counts it."""
@@ -39,11 +50,10 @@ class Channel(pyamqp.Channel):
             properties["priority"] = turned_round(properties["priority"])
         return super().message_to_python(raw_message)
 
-    def basic_publish_confirm(self, *args: Any, confirm_timeout: float | None = None, **options: Any) -> Any:
-        """amqp's. Raises RecoverableConnectionError when RabbitMQ refuses, or says nothing for so long."""
-        within = confirm_timeout or CONFIRM_WITHIN.total_seconds()
+    def basic_publish_confirm(self, *args: Any, **options: Any) -> Any:
+        """amqp's. Raises RecoverableConnectionError when RabbitMQ refuses, TimeoutError when it says nothing."""
         try:
-            return super().basic_publish_confirm(*args, confirm_timeout=within, **options)
+            return super().basic_publish_confirm(*args, **options)
         except MessageNacked as refused:
             raise RecoverableConnectionError("RabbitMQ did not take the message") from refused
 
@@ -76,7 +86,7 @@ class ConfirmedBatch:
 
     def flush(self) -> None:
         """Wait until all is confirmed. Raises BatchPublishError."""
-        deadline = time.monotonic() + CONFIRM_WITHIN.total_seconds()
+        deadline = time.monotonic() + ANSWER_WITHIN.total_seconds()
         while self._open:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -105,8 +115,8 @@ class ConfirmedBatch:
         self._refusals += before - len(self._open)
 
 
-class Connection(pyamqp.Connection):
-    """A connection whose channels are ours."""
+class Connection(Answered, pyamqp.Connection):  # type: ignore[misc]
+    """A connection whose channels are ours, and that a silent server can't keep from closing."""
 
     Channel = Channel
 

@@ -10,7 +10,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from celery import Celery
+from celery.result import AsyncResult
 from kombu import Connection
+
+from ..topology import Broker, broker_of
+from .native_delay import delayable
 
 # Redis' and Valkey's; other transports don't read them. Celery's own `task_publish_retry_policy` does the retrying.
 PUBLISHING: Final[dict[str, Any]] = {"socket_timeout": 2.0, "retry_on_timeout": False}
@@ -18,6 +22,20 @@ PUBLISHING: Final[dict[str, Any]] = {"socket_timeout": 2.0, "retry_on_timeout": 
 
 class BoundedCelery(Celery):
     """Celery, with PUBLISHING over the broker's transport options for whatever writes."""
+
+    def send_task(  # type: ignore[override] # the rest is passed on
+        self,
+        name: str,
+        args: Any = None,
+        kwargs: Any = None,
+        countdown: float | None = None,
+        eta: Any = None,
+        **rest: Any,
+    ) -> AsyncResult[Any]:
+        """Celery's; on RabbitMQ the least that a job can be delayed is a second."""
+        if (countdown or eta) and broker_of(self.conf.broker_url) is Broker.RABBITMQ:
+            countdown, eta = delayable(self, countdown, eta)
+        return super().send_task(name, args, kwargs, countdown=countdown, eta=eta, **rest)
 
     def connection_for_write(self, url: str | None = None, **options: Any) -> Connection:
         """Celery's; options that are given explicitly win."""

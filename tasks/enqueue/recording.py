@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +34,16 @@ class Recorder:
         self.messages: list[OutboxMessage] = []
         self.connection = _NoConnection()
         self.channel = None
+        self._due_at: datetime | None = None
+
+    def due(self, at: datetime | None) -> Recorder:
+        """One for a message that is due *at* that time, None for now; its messages are this one's.
+
+        Celery isn't told the time: it would have RabbitMQ delay the message, on top of the table (`native_delay`).
+        """
+        another = copy(self)
+        another._due_at = at
+        return another
 
     def publish(
         self,
@@ -50,10 +61,8 @@ class Recorder:
         """Keep one message. What is left out concerns the act of publishing: retries, declarations, time-outs."""
         exchange, routing_key = undelayed(getattr(exchange, "name", exchange) or "", routing_key)
         _, _, text = dumps(body, serializer=serializer or "json")
-        eta = headers.pop("eta", None)
         now = timezone.now()
-        due_at = datetime.fromisoformat(eta) if eta else now
-        headers["eta"] = None  # it waits here; the worker gets it when it is due
+        due_at = self._due_at or now
         state = OutboxMessage.State.SCHEDULED if due_at > now else OutboxMessage.State.QUEUED
         self.messages.append(
             OutboxMessage(

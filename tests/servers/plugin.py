@@ -16,7 +16,10 @@ import pytest
 import redis
 
 from project.local.errors import ServiceFailed
+from tests.servers.brokers import broker_servers
 from tests.servers.embedded import servers_start, share_take
+
+__all__ = ["broker_servers"]  # a fixture, for pytest to find here
 
 MISSING = "TEST_SERVERS_MISSING"
 NEED_NO_SERVERS = ("tests/unit/", "tests/architecture/")

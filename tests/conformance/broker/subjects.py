@@ -32,6 +32,7 @@ class Subject:
     name: str
     url: str
     options: dict[str, Any] = field(default_factory=dict)
+    delivery_limit: int = DELIVERY_LIMIT
 
     def transport_options(self) -> dict[str, Any]:
         """Celery's `broker_transport_options`."""
@@ -39,7 +40,7 @@ class Subject:
             broker_of(self.url),
             steps=PRIORITY_STEPS,
             visibility_timeout=VISIBILITY,
-            delivery_limit=DELIVERY_LIMIT,
+            delivery_limit=self.delivery_limit,
             queue_prefix="suite-",
         )
         return {**project, **self.options}
@@ -51,7 +52,9 @@ class Subject:
 
     def queue(self, name: str = "") -> Any:
         """A queue by the project's topology, of a name that nobody else has unless one is given."""
-        shape = queue_shape(broker_of(self.url), name or f"q-{uuid.uuid4().hex[:12]}", delivery_limit=DELIVERY_LIMIT)
+        shape = queue_shape(
+            broker_of(self.url), name or f"q-{uuid.uuid4().hex[:12]}", delivery_limit=self.delivery_limit
+        )
         return kombu.Queue(
             shape.name,
             Exchange(shape.name, type=shape.exchange_type),

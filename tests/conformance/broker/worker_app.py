@@ -17,6 +17,7 @@ from typing import Any, Final
 import redis
 from celery import Celery, current_task
 
+from tasks.enqueue.bounded import BoundedCelery
 from tasks.testing.waiting import eventually
 from tests.conformance.broker.subjects import Subject
 
@@ -47,7 +48,7 @@ class Place:
 
 def new_app(place: Place) -> Celery:
     """An app with the project's settings, on the broker of *place*, with its one queue."""
-    app = Celery("conformance", set_as_current=False)
+    app = BoundedCelery("conformance", set_as_current=False)
     app.config_from_object("project.settings.test", namespace="CELERY")
     queue = place.subject.queue(place.queue)
     app.conf.update(

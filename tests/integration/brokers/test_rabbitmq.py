@@ -1,0 +1,182 @@
+"""Publishing to RabbitMQ: sure, in bounded time, and with the urgency the right way round."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import amqp
+import pytest
+from celery import Celery
+from kombu import Connection, Producer
+from kombu.exceptions import BatchPublishError, OperationalError  # type: ignore[attr-defined]
+
+from config import limits
+from config.queues import BULK, DEFAULT, QUEUES, URGENT
+from project.local.ports import HOST
+from tasks import status, task
+from tasks.delivery import rabbitmq
+from tasks.enqueue.bounded import BoundedCelery
+from tasks.enqueue.bulk import enqueue_many
+from tasks.enqueue.models import OutboxMessage
+from tasks.enqueue.relay import BrokerAway, Relay
+from tasks.operation.health import queue_depths
+from tests.conformance.broker.subjects import Subject
+from tests.servers.brokers import BrokerServers
+from tests.servers.rabbitmq import RabbitMQ
+
+A_SECOND = timedelta(seconds=1)
+
+
+@task("rabbitmq_test.take_note", time_limit=10 * A_SECOND)
+def take_note(number: int) -> None:
+    """Does nothing: no worker runs here."""
+
+
+@pytest.fixture
+def node(broker_servers: BrokerServers) -> RabbitMQ:
+    """A running node."""
+    node = broker_servers.get("rabbitmq")
+    assert isinstance(node, RabbitMQ)
+    return node
+
+
+@pytest.fixture
+def app(node: RabbitMQ) -> Iterator[Celery]:
+    """The project's app on RabbitMQ, with its queues, which are empty."""
+    subject = Subject(name="rabbitmq", url=node.url, delivery_limit=limits.DELIVERY_LIMIT)
+    app = BoundedCelery("rabbitmq-test", set_as_current=False)
+    app.config_from_object("project.settings.test", namespace="CELERY")
+    app.conf.update(
+        broker_url=node.url,
+        broker_transport_options=subject.transport_options(),
+        task_queues=[subject.queue(name) for name in QUEUES],
+    )
+    with subject.connect() as connection:
+        for queue in app.amqp.queues.values():
+            queue(connection.default_channel).declare()
+            queue(connection.default_channel).purge()
+    yield app
+    app.close()
+
+
+@pytest.fixture
+def connection(app: Celery) -> Iterator[Any]:
+    """A connection for publishing."""
+    with app.connection_for_write() as connection:
+        yield connection
+
+
+def test_the_urgency_is_turned_round_on_the_wire(app: Celery, connection: Connection, node: RabbitMQ) -> None:
+    """Somebody else's consumer reads RabbitMQ's number, ours reads its own."""
+    for urgency in (URGENT, BULK):
+        send(connection, urgency, priority=urgency)
+
+    with amqp.Connection(f"{HOST}:{node.port}", "guest", "guest") as stranger:
+        channel: Any = stranger.channel()
+        read = [channel.basic_get(DEFAULT, no_ack=True).properties["priority"] for _ in range(2)]
+    assert read == [9, 0]
+
+
+def test_a_batch_is_there_when_it_has_been_confirmed(app: Celery, connection: Connection) -> None:
+    """All of it, and more than are on their way at once."""
+    producer: Any = Producer(connection, auto_declare=False)
+    with producer.batch(max_size=64):
+        for number in range(500):
+            publish(producer, number)
+
+    assert queue_depths(app, [DEFAULT]) == {DEFAULT: 500}
+
+
+def test_a_batch_that_is_not_confirmed_fails_in_bounded_time(
+    connection: Connection, node: RabbitMQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows what of it arrived, so nobody may believe that it was sent."""
+    monkeypatch.setattr(rabbitmq, "ANSWER_WITHIN", A_SECOND)
+    producer: Any = Producer(connection.default_channel, auto_declare=False)
+    began = time.monotonic()
+    with (
+        pytest.raises(BatchPublishError, match=r"did not confirm [23] of 3"),
+        frozen_after(node) as freeze,
+        producer.batch(),
+    ):
+        publish(producer, 1)
+        freeze()
+        publish(producer, 2)
+        publish(producer, 3)
+
+    assert time.monotonic() - began < 5
+
+
+def test_publishing_to_a_broker_that_hangs_fails_in_bounded_time(
+    app: Celery, node: RabbitMQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`.delay()` in a request: with a connection from before, and through all of Celery's tries."""
+    monkeypatch.setattr(rabbitmq, "ANSWER_WITHIN", A_SECOND)
+    app.send_task("rabbitmq_test.take_note", [0])
+    began = time.monotonic()
+    with pytest.raises(OperationalError), frozen_after(node) as freeze:
+        freeze()
+        app.send_task("rabbitmq_test.take_note", [1])
+
+    assert time.monotonic() - began < 20
+    app.send_task("rabbitmq_test.take_note", [2])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_relay_marks_sent_what_is_confirmed_and_nothing_else(
+    app: Celery, node: RabbitMQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While RabbitMQ hangs the rows stay; when it goes on they are sent."""
+    monkeypatch.setattr(rabbitmq, "ANSWER_WITHIN", A_SECOND)
+    with Relay(app) as relay:
+        with frozen_after(node) as freeze:
+            take_note.enqueue(0)
+            assert relay.send_batch().sent == 1  # it has a connection
+            enqueue_many("rabbitmq_test.take_note", ({"number": number} for number in range(50)))
+            freeze()
+            with pytest.raises(BrokerAway):
+                relay.send_batch()
+        assert OutboxMessage.objects.filter(state="queued").count() == 50
+
+        assert relay.send_batch().sent == 50
+    assert sum(queue_depths(app, QUEUES).values()) == 51
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_for_a_queue_that_nobody_declared_is_set_aside_and_the_others_go(app: Celery) -> None:
+    """RabbitMQ closes the channel at it."""
+    take_note.enqueue(1)
+    lost = take_note.enqueue(2)
+    take_note.enqueue(3)
+    OutboxMessage.objects.filter(task_id=lost).update(exchange="nowhere", routing_key="nowhere")
+
+    with Relay(app) as relay:
+        done = relay.send_batch()
+
+    assert (done.sent, [task_id for _, task_id, _ in done.refused]) == (2, [lost])
+    assert status(lost).name == "DEAD"
+
+
+@contextmanager
+def frozen_after(node: RabbitMQ) -> Iterator[Any]:
+    """A function that freezes the node; it goes on at the end."""
+    try:
+        yield lambda: os.killpg(node.child.pid, signal.SIGSTOP)
+    finally:
+        os.killpg(node.child.pid, signal.SIGCONT)
+
+
+def send(connection: Connection, body: object, **options: Any) -> None:
+    """Publish one message."""
+    publish(Producer(connection, auto_declare=False), body, **options)
+
+
+def publish(producer: Any, body: object, **options: Any) -> None:
+    """Publish one message with *producer*."""
+    producer.publish(body, exchange=DEFAULT, routing_key=DEFAULT, serializer="json", **options)
