@@ -67,6 +67,7 @@ class Environment:
     crash_at: str
     visibility_timeout: timedelta
     heartbeat_file: str
+    metrics_port: int
     flower_url: str
     staff_password: str
     log_format: str
@@ -107,6 +108,7 @@ class Environment:
                 seconds=env.number("VISIBILITY_TIMEOUT", str(limits.VISIBILITY_TIMEOUT.total_seconds()))
             ),
             heartbeat_file=env.text("HEARTBEAT_FILE", ""),
+            metrics_port=int(env.number("METRICS_PORT", "0")),
             flower_url=env.text("FLOWER_URL", ""),
             staff_password=env.text("STAFF_PASSWORD", ""),
             log_format=env.choice("LOG_FORMAT", ("console", "json"), "json"),

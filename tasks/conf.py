@@ -13,6 +13,7 @@ TASKS = {
     "LETTERS_OPEN_FOR": timedelta(days=365),  # so long after its last death one that nobody closed is deleted
     "LETTERS_MAX": 1_000_000,    # more are not kept: closed ones go first, then the oldest
     "CRASH_AT": "",              # see `crashpoints`; only for tests
+    "METRICS_PORT": 0,           # where a relay serves dead letters and circuits to Prometheus; 0: nowhere
     "HEARTBEAT_FILE": "",        # touched by a worker or beat that is well; see `operation.heartbeat`
 }
 """
@@ -47,6 +48,7 @@ class Conf:
     letters_open_for: timedelta = timedelta(days=365)
     letters_max: int = 1_000_000
     crash_at: str = ""
+    metrics_port: int = 0
     heartbeat_file: str = ""
 
 

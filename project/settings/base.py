@@ -162,6 +162,7 @@ TASKS: dict[str, Any] = {
     "OUTBOX_UNFINISHED_AFTER": ENVIRONMENT.outbox_unfinished_after,
     "PAYLOAD_MAX_BYTES": limits.PAYLOAD_MAX_BYTES,
     "HEARTBEAT_FILE": ENVIRONMENT.heartbeat_file,
+    "METRICS_PORT": ENVIRONMENT.metrics_port,
 }
 
 LOGGING_CONFIG = None

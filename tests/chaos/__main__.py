@@ -3,6 +3,7 @@
 ./run chaos NAME       one scenario: one line of JSON; exit code 1 if it misses the promise
 ./run chaos delivery   all of them, on the leased transport or on both, as a table
 ./run chaos orders     thousands of orders through the whole project while workers are killed
+./run chaos letters    thousands of jobs, every tenth of which dies in one of all the ways, while workers are killed
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from tests.chaos import delivery, orders
+from tests.chaos import delivery, letters, orders
 from tests.chaos.playing import database, play
 from tests.chaos.scenario import Scenario, scenarios
 from tests.chaos.suggestion import suggestion
 from tests.chaos.transports import LEASE, TRANSPORTS
 
-WHOLE = {"delivery": delivery.main, "orders": orders.main}
+WHOLE = {"delivery": delivery.main, "letters": letters.main, "orders": orders.main}
 
 
 def main(arguments: list[str]) -> int:

@@ -10,9 +10,11 @@ from typing import Any
 from celery import current_app
 from django.core.management.base import BaseCommand, CommandParser
 
+from ...conf import conf
 from ...enqueue.relay import BATCH
 from ...enqueue.relay_loop import RelayLoop
 from ...execution.intake_letters import IntakeLetters
+from ...operation.letter_metrics import metrics_serve
 
 
 class Command(BaseCommand):
@@ -32,6 +34,9 @@ class Command(BaseCommand):
             sweep=timedelta(seconds=options["sweep"]),
             chore=IntakeLetters(current_app),
         )
+
+        if (port := conf().metrics_port) and not options["once"]:
+            metrics_serve(port)
 
         def stop(number: int, frame: FrameType | None) -> None:
             loop.stop()
