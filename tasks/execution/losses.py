@@ -8,6 +8,8 @@ What is counted is deaths, in `tasks_jobattempt`, by job; not deliveries, and no
   record without an end, longer ago than its time limit allows, has died with its worker. A job that was sent without
   the outbox has no start on record at first; it is put on record when it is delivered again, so it has one death more
   than the others. The leased transport counts by itself and brings what died too often to the intake.
+  Where time limits aren't enforced, in threads and solo, a job that runs for longer than its limit and is delivered
+  again meanwhile looks the same.
 - Given back: on its way down a worker tells of the jobs that it runs, and a job whose body gives its message back is no
   death either. Their starts are taken off the record.
 """

@@ -71,8 +71,8 @@ class DeadLetterRequest(Request):
         state.task_ready(self)
         log.error("Hard time limit (%ss) exceeded for %s[%s]", timeout, self.name, self.id)
         error = TimeLimitExceeded(timeout)
-        self._announce_failure(error, _told(error))
         self._die(Reason.HARD_TIME_LIMIT, error)
+        self._announce_failure(error, _told(error))
 
     def on_failure(self, exc_info: ExceptionInfo, send_failed_event: bool = True, return_ok: bool = False) -> None:
         """The job failed, or its child is gone. return_ok: the child has lived to tell."""
@@ -106,8 +106,8 @@ class DeadLetterRequest(Request):
         if error.requeue:
             self._record(partial(given_back, [str(self.id)]), lambda _: super(DeadLetterRequest, self).reject(True))
             return
-        self._announce_failure(error, exc_info)
         self._die(Reason.REJECTED, error)
+        self._announce_failure(error, exc_info)
 
     def _on_child_lost(self, error: BaseException) -> None:
         lost: Any = error if isinstance(error, WorkerLostError) else _unwrapped(self._worker_lost_info(error))
@@ -115,6 +115,10 @@ class DeadLetterRequest(Request):
             self._record(partial(given_back, [str(self.id)]), lambda _: super(DeadLetterRequest, self).reject(True))
             return
         log.error("%s[%s] took its process with it: %s", self.name, self.id, lost)
+        if not (self.task.acks_late and self.task.reject_on_worker_lost):  # declared to be run once at most
+            self._die(Reason.CHILD_LOST, lost)
+            self._announce_failure(lost, _told(lost))
+            return
         cause = Cause.of(Reason.CHILD_LOST, lost)
         self._is_dying = True
         self._record(
@@ -204,8 +208,11 @@ class DeadLetterRequest(Request):
         registrar.put(f"{self.name}[{self.id}]", with_request, then)
 
     def _announce_failure(self, error: Exception, exc_info: ExceptionInfo) -> None:
-        """Tell those who listen to Celery, as it would."""
-        self.task.on_failure(error, self.id, self.args, self.kwargs, exc_info)
+        """Tell those who listen to Celery, as it would. What they raise is theirs, and ends no worker."""
+        try:
+            self.task.on_failure(error, self.id, self.args, self.kwargs, exc_info)
+        except Exception:
+            log.exception("on_failure of %s[%s] failed", self.name, self.id)
         signals.task_failure.send(
             sender=self.task,
             task_id=self.id,

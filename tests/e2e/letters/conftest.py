@@ -20,7 +20,7 @@ from tasks.enqueue.models import OutboxMessage
 from tasks.failure.letter_models import DeadLetter, JobAttempt
 from tests.servers.relay import relay_child
 
-WITHIN = timedelta(seconds=40)
+WITHIN = timedelta(seconds=45)
 
 
 class Stage:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from tasks import Permanent, task
+from celery import shared_task
+
+from tasks import DeadLetterTask, Permanent, task
 
 LIMIT: Final = timedelta(seconds=10)
 
@@ -34,3 +36,14 @@ def live(order: int) -> int:
 @task("letters_test.undo", time_limit=LIMIT)
 def undo(order: int) -> None:
     """An error callback."""
+
+
+@task("letters_test.at_most_once", time_limit=LIMIT, acks_late=False)
+def at_most_once(order: int) -> None:
+    """Acknowledged before it is begun."""
+
+
+@shared_task(name="letters_test.alone", base=DeadLetterTask)
+def alone(order: int) -> None:
+    """Declared as Celery's own, with the base class alone."""
+    raise LookupError(f"no order {order}")

@@ -207,3 +207,12 @@ def test_a_copy_of_a_dead_job_is_not_run() -> None:
 
     assert deliver(copy) == "Ignore"
     assert DeadLetter.objects.get().deaths == 1
+
+
+def test_the_base_class_works_alone() -> None:
+    """In a project that declares its tasks as Celery's."""
+    request = {"id": "alone", "task": mortal.alone.name, "args": [], "kwargs": {"order": 7}, "called_directly": False}
+    assert deliver(request) == "LookupError"
+
+    letter = DeadLetter.objects.get()
+    assert (letter.task_id, letter.reason, letter.error_message) == ("alone", "error", "no order 7")

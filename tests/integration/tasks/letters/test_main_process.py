@@ -199,3 +199,29 @@ def test_giving_back_leaves_what_has_ended_alone() -> None:
     given_back([message.request.id])
 
     assert status(message.request.id) is JobStatus.SUCCEEDED
+
+
+def test_a_job_that_is_to_be_run_once_at_most_is_dead_with_its_first_child() -> None:
+    """Its message was acknowledged before it began: to run it again would be against what it declares."""
+    job = mortal.at_most_once.enqueue(7)
+    sent(job)
+    message = Held(job)
+    lose_child(message)
+
+    assert DeadLetter.objects.get().reason == "child_lost"
+    assert status(job) is JobStatus.DEAD
+
+
+def test_a_hook_of_celerys_that_fails_keeps_no_death_from_being_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs in the event loop of the worker, which would end with it."""
+
+    def fail(*_: object) -> None:
+        raise LookupError("in on_failure")
+
+    message = held()
+    monkeypatch.setattr(message.request.task, "on_failure", fail)
+    message.request.on_timeout(False, 10)
+    message.settle()
+
+    assert message.is_acknowledged
+    assert DeadLetter.objects.get().reason == "hard_limit"
