@@ -6,13 +6,14 @@ import logging
 import os
 import random
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from celery import Celery
 from django.db import DatabaseError, InterfaceError, connections
+from kombu.exceptions import OperationalError
 
 from ..conf import conf
 from . import rows
@@ -27,7 +28,7 @@ LONGEST_WAIT: Final = timedelta(seconds=15)
 class RelayLoop:
     """Runs a relay until `stop`, which may be called from a signal handler: the batch in hand is finished.
 
-    chore: what else there is to do when nothing is to be sent; returns how much it has done.
+    chores: what else there is to do when nothing is to be sent; each returns how much it has done.
     """
 
     def __init__(
@@ -36,10 +37,10 @@ class RelayLoop:
         *,
         batch: int = BATCH,
         sweep: timedelta = timedelta(seconds=2),
-        chore: Callable[[], int] = lambda: 0,
+        chores: Sequence[Callable[[], int]] = (),
     ) -> None:
         self.relay, self.sweep = Relay(app, batch=batch), sweep
-        self._chore = chore
+        self._chores = chores
         self._stopping = False
         self._woken, self._wake = os.pipe()
         self._failures = 0
@@ -65,7 +66,7 @@ class RelayLoop:
         while not self._stopping:
             try:
                 self._listen()
-                if not self._round() and not self._chores():
+                if not self._round() and not sum(self._did(chore) for chore in self._chores):
                     self._wait(self._idle_time())
                 self._failures = 0
                 self._beat()
@@ -85,15 +86,17 @@ class RelayLoop:
             log.error("message %s was set aside, the broker refuses it: %s", task_id, problem)
         return bool(promoted or done.sent or done.refused)
 
-    def _chores(self) -> int:
+    def _did(self, chore: Callable[[], int]) -> int:
         """Do the chore. It must not keep messages from being sent, whatever is wrong with it."""
         try:
-            return self._chore()
+            return chore()
         except (DatabaseError, InterfaceError):
             raise
+        except (OSError, OperationalError) as error:
+            log.warning("relay: the broker did not answer to a chore (%s)", type(error).__name__)
         except Exception:
-            log.exception("the relay's chore failed")
-            return 0
+            log.exception("relay: a chore failed")
+        return 0
 
     def _beat(self) -> None:
         """Touch the heartbeat file, where one is set: the database and the broker answer, and the loop turns."""

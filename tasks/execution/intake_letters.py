@@ -15,6 +15,7 @@ from django.db import transaction
 
 from ..delivery.intake import DIED_TOO_OFTEN, IntakeEntry, intake_peek, intake_remove
 from ..enqueue import rows
+from ..enqueue.relay import BrokerAway
 from ..failure.letter_models import JobAttempt
 from ..failure.letters import attempt_write
 from ..failure.remains import Cause
@@ -34,15 +35,18 @@ class IntakeLetters:
         self._connection: Any = None
 
     def __call__(self) -> int:
-        """Take one batch; return how many entries. Raises the transport's errors when the broker is away."""
+        """Take one batch; return how many entries. Raises BrokerAway."""
         scheme = str(self._app.conf.broker_url or "").partition("://")[0]
         if not scheme.endswith("+lease"):
             return 0
         try:
             channel = self._connected().default_channel
             return intake_bury(channel.client, prefix=getattr(channel, "global_keyprefix", ""))
-        except Exception:
+        except Exception as error:
+            lost = self._connection.connection_errors if self._connection is not None else ()
             self.close()
+            if isinstance(error, lost):
+                raise BrokerAway(type(error).__name__) from error
             raise
 
     def close(self) -> None:
@@ -54,6 +58,7 @@ class IntakeLetters:
     def _connected(self) -> Any:
         if self._connection is None:
             self._connection = self._app.connection_for_write()
+            self._connection.ensure_connection(max_retries=1, timeout=5)
         return self._connection
 
 

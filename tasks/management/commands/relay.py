@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from ...conf import conf
 from ...enqueue.relay import BATCH
 from ...enqueue.relay_loop import RelayLoop
+from ...execution.broker_letters import BrokerLetters
 from ...execution.intake_letters import IntakeLetters
 from ...operation.letter_metrics import metrics_serve
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
             current_app,
             batch=options["batch"],
             sweep=timedelta(seconds=options["sweep"]),
-            chore=IntakeLetters(current_app),
+            chores=(IntakeLetters(current_app), BrokerLetters(current_app)),
         )
 
         if (port := conf().metrics_port) and not options["once"]:
