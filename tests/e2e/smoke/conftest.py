@@ -25,11 +25,13 @@ def database_url(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]
     from django.db import connection
 
     from tasks.enqueue.models import OutboxMessage
+    from tasks.failure.letter_models import DeadLetter, JobAttempt
 
     server = os.environ["DATABASE_URL"].rpartition("/")[0]
     yield f"{server}/{connection.settings_dict['NAME']}"
     with django_db_blocker.unblock():
-        OutboxMessage.objects.all().delete()
+        for model in (OutboxMessage, DeadLetter, JobAttempt):
+            model.objects.all().delete()
 
 
 @pytest.fixture(scope="module")
