@@ -25,5 +25,6 @@ ROUTES: Final[tuple[tuple[str, str, int], ...]] = (
     ("ops.*", LOW, PATIENT),
     ("tasks.send_unfinished_again", HIGH, NORMAL),
     ("tasks.redrive_letters", HIGH, NORMAL),
+    ("tasks.discard_letters", HIGH, NORMAL),
     ("tasks.*", LOW, PATIENT),
 )

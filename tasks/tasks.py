@@ -20,7 +20,7 @@ from .enqueue.unique_locks import locks_prune
 from .execution.ledgers.postgres import PostgresLedger
 from .execution.redrive import redrive_all
 from .failure.backoff import RetryPolicy
-from .failure.discard import attempts_prune, closed_prune, letters_bound, open_prune
+from .failure.discard import attempts_prune, closed_prune, letters_bound, letters_discard, open_prune
 from .failure.letter_filters import LetterFilter
 from .failure.redrive_ends import redrives_settle
 from .operation.pruning import in_batches
@@ -96,6 +96,12 @@ def redrive_letters(
         last = [done.last[0].isoformat(), done.last[1]] if done.last else after
         redrive_letters.enqueue(chosen.as_json(), by, rate, last, done.next_at.isoformat())
     return done.count
+
+
+@task("tasks.discard_letters", time_limit=LIMIT)
+def discard_letters(which: dict[str, Any], by: str, note: str) -> int:
+    """Discard all open letters of a filter (`LetterFilter.as_json`); return how many were. Run twice it goes on."""
+    return letters_discard(LetterFilter.of_json(which), by=by, note=note)
 
 
 @task("tasks.send_unfinished_again", time_limit=LIMIT, retry=RetryPolicy.never())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,13 +18,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 
 from ..enqueue.outbox import publish, registered
 from ..errors import RedriveRefused, UnknownTask
 from ..execution.redrive import redrive, redrive_all
 from ..failure.discard import letters_discard
 from ..failure.letter_filters import LetterFilter
-from ..failure.letter_groups import letter_groups
+from ..failure.letter_groups import Group, letter_groups
 from ..failure.letter_models import DeadLetter
 from .letter_filters import AgeFilter
 
@@ -31,9 +33,10 @@ if TYPE_CHECKING:
     from .letters import DeadLetterAdmin
 
 AT_ONCE: Final = 1_000
-"""More are redriven by a job, not by the request."""
+"""More are seen to by a job, not by the request."""
 TRIED: Final = 100
 """So many are tried beforehand, to say what would be refused."""
+REASONS: Final = 10
 RATE: Final = 100
 RATE_MAX: Final = 10_000
 CAUSES: Final = 50
@@ -51,7 +54,7 @@ class LetterActions:
         """Open letters by cause, with how many, and when they came."""
         if not self._admin.has_view_permission(request):
             raise PermissionDenied
-        groups = [(group, sparkline(group.arrivals)) for group in letter_groups(LetterFilter(), limit=CAUSES)]
+        groups = [_cause(group) for group in letter_groups(LetterFilter(), limit=CAUSES)]
         return self._page(request, "causes", "Dead letters by cause", groups=groups, most=CAUSES)
 
     def redrive(self, request: HttpRequest) -> HttpResponse:
@@ -65,13 +68,15 @@ class LetterActions:
             if rate is not None:
                 return self._redriven(request, which, rate)
             problem = f"Say how many a second: a number above 0 and at most {RATE_MAX}."
+        tried = redrive_all(which, by="", limit=TRIED, dry_run=True)
         return self._page(
             request,
             "redrive",
             "Redrive dead letters",
             problem=problem,
             rate=RATE,
-            tried=redrive_all(which, by="", limit=TRIED, dry_run=True),
+            tried=tried,
+            reasons=Counter(tried.refused.values()).most_common(REASONS),
             most_tried=TRIED,
             **_shown(which),
         )
@@ -84,10 +89,7 @@ class LetterActions:
         problem = ""
         if request.method == "POST":
             if note := request.POST.get("note", "").strip():
-                count = letters_discard(which, by=request.user.get_username(), note=note)
-                self._log(request, which, f"Discarded {count}: {note}")
-                messages.success(request, f"Discarded {count}.")
-                return HttpResponseRedirect(reverse(_LIST))
+                return self._discarded(request, which, note)
             problem = "Say why: whoever looks for the job will want to know."
         return self._page(request, "discard", "Discard dead letters", problem=problem, **_shown(which))
 
@@ -136,6 +138,18 @@ class LetterActions:
                 messages.error(request, f"{done.refusals} could not be redriven, and stay as they are.")
         return HttpResponseRedirect(reverse(_LIST))
 
+    def _discarded(self, request: HttpRequest, which: LetterFilter, note: str) -> HttpResponse:
+        by, count = request.user.get_username(), which.letters().count()
+        if count > AT_ONCE:
+            publish("tasks.discard_letters", which=which.as_json(), by=by, note=note)
+            self._log(request, which, f"Asked to discard {count}: {note}")
+            messages.success(request, f"A job discards {count} letters now.")
+        else:
+            count = letters_discard(which, by=by, note=note)
+            self._log(request, which, f"Discarded {count}: {note}")
+            messages.success(request, f"Discarded {count}.")
+        return HttpResponseRedirect(reverse(_LIST))
+
     def _log(self, request: HttpRequest, which: LetterFilter, what: str) -> None:
         """One entry for what was done to many; who redrove or discarded it is with each letter."""
         asked = {name: value for name, value in which.as_json().items() if value}
@@ -171,6 +185,20 @@ def sparkline(arrivals: tuple[int, ...]) -> SafeString:
         '<svg class="sparkline" width="{}" height="20" role="img" aria-label="{}"><title>{}</title>{}</svg>',
         4 * len(arrivals), told, told, bars,
     )  # fmt: skip
+
+
+def _cause(group: Group) -> dict[str, Any]:
+    """One line of the page of causes."""
+    return {
+        "fingerprint": group.fingerprint,
+        "count": group.count,
+        "latest": group.latest,
+        "bars": sparkline(group.arrivals),
+        "first_seen_at": group.first_seen_at,
+        "last_seen_at": group.last_seen_at,
+        "first": timesince(group.first_seen_at, depth=1),
+        "last": timesince(group.last_seen_at, depth=1),
+    }
 
 
 def _meant(query: QueryDict) -> LetterFilter:

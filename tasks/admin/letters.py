@@ -31,10 +31,11 @@ ATTEMPTS_SHOWN = 100
 class DeadLetterAdmin(ReadOnlyAdmin):
     """The latest first. Searched by task id, root id or idempotency key, whole: each has an index."""
 
-    list_display = ["task", "why", "queue", "release", "deaths", "last_died", "state"]
+    list_display = ["task", "why", "last_died", "deaths", "queue", "release", "state"]
     list_display_links = ["task"]
     list_filter = [StateFilter, ReasonFilter, TaskFilter, QueueFilter, ReleaseFilter, AgeFilter, CauseFilter]
     list_per_page = 50
+    show_facets = admin.ShowFacets.NEVER  # each would count the whole table
     search_fields = ["=task_id"]
     search_help_text = "A task id, a root task's id, or an idempotency key, whole"
     ordering = ["-last_seen_at"]

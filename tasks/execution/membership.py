@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from celery.canvas import maybe_signature
 
-from .batches import HEADER, member_ended, member_taken_back
+from .batches import HEADER, member_ended
 
 if TYPE_CHECKING:
     from ..base import ReliableTask
@@ -28,15 +28,11 @@ def member_died(task: ReliableTask[..., Any]) -> None:
         member_ended(batch_id, member, dead=True)
 
 
-def member_redriven(task: ReliableTask[..., Any]) -> None:
-    """Take back that the job, or the end of its chain, was counted as dead: it may be reached after all."""
+def members_of(task: ReliableTask[..., Any]) -> list[tuple[str, str]]:
+    """What was counted when the job died: ids of batches and chords, each with that of the member."""
     request: Any = task.request
-    if batch_id := getattr(request, HEADER, None):
-        member_taken_back(batch_id, str(request.id))
-    if request.chord:
-        member_taken_back(str(request.group), str(request.id))
-    for batch_id, member in _ends_of_chain(task):
-        member_taken_back(batch_id, member)
+    own = [getattr(request, HEADER, None), request.group if request.chord else None]
+    return [*((str(batch_id), str(request.id)) for batch_id in own if batch_id), *_ends_of_chain(task)]
 
 
 def _ends_of_chain(task: ReliableTask[..., Any]) -> Iterator[tuple[str, str]]:

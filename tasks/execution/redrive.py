@@ -34,8 +34,8 @@ from ..enqueue.unique_jobs import unique_take_again
 from ..errors import RedriveRefused
 from ..failure.letter_filters import LetterFilter
 from ..failure.letter_models import DeadLetter, Redrive
+from .batches import member_taken_back
 from .deaths import arguments_of
-from .membership import member_redriven
 from .redrive_plan import REDRIVABLE, Plan, plan_of
 
 log = logging.getLogger(__name__)
@@ -169,10 +169,12 @@ def _chunks(which: LetterFilter, after: Place | None, limit: int | None) -> Iter
 def _locked(ids: Sequence[int], *, waits: bool) -> list[tuple[DeadLetter, int, bool]]:
     """The letters, locked, each with the generation of its next redrive, and whether its job is alive.
 
-    waits: for somebody else who has one locked; else that one is left to them.
+    waits: for somebody else who has one locked; else that one is left to them, and what they have redriven left out.
     """
     using = rows.alias()
     letters = DeadLetter.objects.using(using).filter(pk__in=ids)
+    if not waits:
+        letters = letters.filter(state__in=REDRIVABLE)
     jobs = OutboxMessage.objects.using(using).filter(task_id__in=letters.values("task_id"))
     alive = {job.task_id for job in jobs.order_by("pk").select_for_update() if job.finished_at is None}
     locked = list(letters.order_by("pk").select_for_update(skip_locked=not waits))
@@ -189,8 +191,8 @@ def _put_right(plan: Plan) -> None:
     args, kwargs, _ = plan.remains.parts
     if plan.task.unique and (owner := unique_take_again(plan.task, task_id, args, kwargs)):
         raise RedriveRefused(task_id, f"it is unique, and {owner} stands for its kind now")
-    if plan.letter.batch_id:
-        member_redriven(plan.request)
+    for batch_id, member in plan.members:
+        member_taken_back(batch_id, member)
     if plan.task.on_redrive is not None:
         try:
             plan.task.on_redrive(plan.letter, arguments_of(plan.request) or {})

@@ -18,6 +18,7 @@ from ..failure.letter_models import DeadLetter
 from ..failure.originals import is_whole, original_of
 from ..failure.remains import GENERATION, Remains
 from .deaths import stand_in
+from .membership import members_of
 from .redrive_arguments import check_arguments, with_arguments
 from .verdict import FIRST_BEGAN_AT
 
@@ -28,24 +29,23 @@ REDRIVABLE = (DeadLetter.State.OPEN, DeadLetter.State.DISCARDED)
 class Plan:
     """A letter and the message to be sent for it.
 
-    task: the registered one. edited_body: what is kept of edited arguments; "" when they are the letter's own.
+    task: the registered one. request: what stands for it as it will run.
+    members: what forgets that the job died: ids of batches and chords, each with that of the member.
+    edited_body: what is kept of edited arguments; "" when they are the letter's own.
     """
 
     letter: DeadLetter
     remains: Remains
     generation: int
     task: Any
+    request: Any
+    members: list[tuple[str, str]]
     edited_body: str = ""
 
     @property
     def acts_first(self) -> bool:
         """Whether something is to be put right before the message goes."""
-        return bool(self.letter.batch_id or self.task.unique or self.task.on_redrive)
-
-    @property
-    def request(self) -> Any:
-        """What stands for the task as it will run."""
-        return stand_in(self.remains)
+        return bool(self.members or self.task.unique or self.task.on_redrive)
 
     @property
     def row(self) -> OutboxMessage:
@@ -92,11 +92,15 @@ def plan_of(
         raise RedriveRefused(
             letter.task_id, "what is secret in it was not kept: give those arguments, or enqueue the job anew"
         )
+    sent = replace(remains, headers=_headers(remains, generation))
+    request = stand_in(sent)
     return Plan(
         letter=letter,
-        remains=replace(remains, headers=_headers(remains, generation)),
+        remains=sent,
         generation=generation,
         task=task,
+        request=request,
+        members=members_of(request),
         edited_body=edited_body,
     )
 

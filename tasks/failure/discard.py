@@ -20,7 +20,7 @@ from .letter_models import DeadLetter
 
 log = logging.getLogger(__name__)
 
-CLOSED: Final = (DeadLetter.State.RESOLVED.value, DeadLetter.State.DISCARDED.value)
+_CHUNK: Final = 5_000
 
 # Attempts hang on a letter by task id alone: they are there before it is.
 _LET_GO: Final = """
@@ -53,15 +53,20 @@ _ATTEMPTS: Final = """
 
 
 def letters_discard(which: LetterFilter, *, by: str, note: str, dry_run: bool = False) -> int:
-    """Discard the open letters that *which* names, with the reason; return how many were, or would be."""
+    """Discard the open letters that *which* names, with the reason; return how many were, or would be.
+
+    Those that have died by now, in chunks, each by itself: a million are no one transaction.
+    """
     if not note.strip():
         raise ValueError("say why: a discarded letter tells whoever looks for the job")
     found = which.letters().filter(state=DeadLetter.State.OPEN)
     if dry_run:
         return found.count()
-    discarded = found.update(
-        state=DeadLetter.State.DISCARDED, closed_at=timezone.now(), closed_by=by[:150], note=note.strip()[:500]
-    )
+    discarded, now = 0, timezone.now()
+    while ids := list(found.filter(last_seen_at__lte=now).values_list("pk", flat=True)[:_CHUNK]):
+        discarded += found.filter(pk__in=ids).update(
+            state=DeadLetter.State.DISCARDED, closed_at=now, closed_by=by[:150], note=note.strip()[:500]
+        )
     if discarded:
         log.warning("%s discarded %d letters: %s", by, discarded, note)
     return discarded

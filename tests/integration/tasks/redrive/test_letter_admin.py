@@ -13,6 +13,7 @@ from django.urls import reverse
 from tasks.admin import letter_actions
 from tasks.enqueue.models import OutboxMessage
 from tasks.failure.letter_models import DeadLetter, Redrive
+from tasks.tasks import discard_letters
 from tests.integration.tasks.redrive import dying
 from tests.integration.tasks.redrive.dying import dead
 
@@ -138,6 +139,20 @@ def test_all_of_a_filter_are_redriven_by_a_job_where_there_are_many(monkeypatch:
     )
     assert asked["which"]["seen_before"]
     assert LogEntry.objects.get().change_message.startswith("Asked to redrive 2")
+
+
+def test_many_are_discarded_by_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the reason, and those alone that the person saw."""
+    monkeypatch.setattr(letter_actions, "AT_ONCE", 1)
+    dead(dying.plain, 1)
+    dead(dying.plain, 2)
+    signed_in("discard").post(f"{LIST}discard/?name=redrive.plain", {"note": "not worth it"})
+    dead(dying.plain, 3)
+    asked = json.loads(OutboxMessage.objects.get(name="tasks.discard_letters").body)[1]
+
+    assert discard_letters(**asked) == 2
+    assert DeadLetter.objects.filter(state="discarded", closed_by="ada", note="not worth it").count() == 2
+    assert DeadLetter.objects.filter(state="open").count() == 1
 
 
 def test_one_letter_is_redriven_with_other_arguments() -> None:

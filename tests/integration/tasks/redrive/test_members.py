@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from celery import chain, chord
+from celery import chain, chord, signature
 
 from tasks import Batch
 from tasks.enqueue.models import OutboxMessage
@@ -86,6 +88,23 @@ def test_the_end_of_a_chain_that_can_be_reached_again_is_taken_back() -> None:
     delivered(sent(last.task_id))
     assert Batch.progress(batch.id) == Progress(total=1, succeeded=1, dead=0)
     assert callbacks() == {"complete": 1, "death": 1, "success": 1}
+
+
+def test_a_chain_that_ends_in_a_chord_whose_body_is_the_member_is_taken_back() -> None:
+    """The member's end is hidden inside a link that was never begun."""
+    with opened() as batch:
+        batch.add(chain(dying.plain.si(1), dying.plain.si(2)))
+    first = OutboxMessage.objects.get(name="redrive.plain")
+    args, kwargs, follows = json.loads(first.body)
+    (link,) = follows["chain"]
+    body = {**link, "options": dict(link["options"])}
+    follows["chain"] = [dict(chord([dying.follow.si("member")], signature(body)))]
+    OutboxMessage.objects.filter(pk=first.pk).update(body=json.dumps([args, kwargs, follows]))
+    died(first.task_id)
+    assert Batch.progress(batch.id).dead == 1
+
+    redrive(letter_of(first.task_id), by="ada")
+    assert Batch.progress(batch.id) == Progress(total=1, succeeded=0, dead=0)
 
 
 def test_the_batches_around_it_are_as_they_were_too() -> None:
