@@ -17,6 +17,7 @@ from project.local.valkey import BrokerValkey
 from tests.servers.embedded import with_database
 from tests.servers.moto import ACCESS_KEY, SECRET_KEY, MotoServer
 from tests.servers.rabbitmq import RabbitMQ
+from tests.servers.redis_server import BrokerRedis
 
 
 class BrokerServers:
@@ -59,6 +60,8 @@ class BrokerServers:
             return MotoServer(directory=directory, port=self._ports.pick(name), name=name)
         if name == "rabbitmq":
             return RabbitMQ(directory=directory, ports=self._ports)
+        if name == "redis":
+            return BrokerRedis(directory=directory, port=self._ports.pick(name), name=name)
         return BrokerValkey(directory=directory, port=self._ports.pick(name), name=name)
 
 

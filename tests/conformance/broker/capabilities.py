@@ -12,6 +12,8 @@ from typing import Final
 
 # As they are called in the table, with how they are called in prose.
 SUBJECTS: Final[Mapping[str, str]] = {
+    "lease": "Valkey with leases, `redis+lease://`",
+    "lease-redis": "the same on Redis 7",
     "redis": "Redis, Valkey with Celery's own transport, `redis://`",
     "rabbitmq": "RabbitMQ with quorum queues, `amqp://`",
     "sqs": "Amazon SQS with standard queues, `sqs://`; the suite's is moto's",
@@ -67,6 +69,8 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
         name="reject",
         promise="A message that is rejected without requeue is kept among the dead letters.",
         cannot={
+            "lease": "It is gone, as whoever rejects is taken to have kept it; a toolkit task's worker has.",
+            "lease-redis": "The same.",
             "redis": "It is gone.",
         },
     ),
@@ -148,7 +152,7 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
     ),
     Capability(
         name="limit",
-        promise="A message that was delivered too often is put among the dead letters.",
+        promise="A message that kills whoever takes it is put among the dead letters after a few times.",
         cannot={
             "redis": "It comes again for ever.",
         },

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.broker.floor import Floor
-from tests.conformance.broker.subjects import Subject
+from tests.conformance.broker.subjects import DELIVERY_LIMIT, LEASE, Subject
 from tests.servers.brokers import BrokerServers
 
 
@@ -23,11 +23,18 @@ def subject(request: pytest.FixtureRequest, broker_servers: BrokerServers) -> Su
 def new_subject(servers: BrokerServers, name: str) -> Subject:
     """The subject called so."""
     makers: dict[str, Callable[[], Subject]] = {
+        "lease": partial(_leased, servers, "valkey", name),
+        "lease-redis": partial(_leased, servers, "redis", name),
         "redis": partial(_redis, servers, "valkey", name),
         "sqs": lambda: Subject(name=name, url=servers.sqs_url, options={"wait_time_seconds": 1}),
         "rabbitmq": lambda: Subject(name=name, url=servers.get("rabbitmq").url),
     }
     return makers[name]()
+
+
+def _leased(servers: BrokerServers, server: str, name: str) -> Subject:
+    url = servers.empty_database(server).replace("redis://", "redis+lease://")
+    return Subject(name=name, url=url, options={"lease": LEASE.total_seconds(), "deaths_max": DELIVERY_LIMIT})
 
 
 def _redis(servers: BrokerServers, server: str, name: str, **options: Any) -> Subject:

@@ -19,6 +19,7 @@ transports_register()
 
 # Short, so that what comes after it comes soon; the project's own are in config.limits.
 VISIBILITY = timedelta(seconds=2)
+LEASE = timedelta(seconds=3)
 DELIVERY_LIMIT = 3
 
 

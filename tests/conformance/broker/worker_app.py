@@ -63,6 +63,7 @@ def new_app(place: Place) -> Celery:
         task_ignore_result=False,
         result_backend=place.backend,
         control_queue_durable=place.subject.url.startswith("amqp"),
+        worker_consumer="celery.worker.consumer:Consumer",
         worker_soft_shutdown_timeout=1,
         worker_hijack_root_logger=True,
     )
