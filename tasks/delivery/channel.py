@@ -21,6 +21,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
+from .checks import REFUSE, server_check
 from .fairness import Turns
 from .keeper import Keeper, keeper_of
 from .lease import Held, Lease
@@ -37,14 +38,17 @@ UNLIMITED_ROOM = 100
 
 
 class LeaseChannel(PublishingChannel):
-    """Transport options of its own: `lease` (timedelta or seconds), `deaths_max`, `message_max_bytes`, `horizon`,
-    `queue_weights`; all of kombu's that concern connections and names are honoured as well.
+    """Transport options of its own: `lease` (timedelta or seconds), `deaths_max`, `message_max_bytes`, `horizon`
+    (seconds), `queue_weights`, `server_checks` ("refuse", or "warn" in development), `cache_url` (of the cache that
+    should be another server); all of kombu's that concern connections and names are honoured as well.
     """
 
     QoS = LeaseQoS
     Message = LeasedMessage
 
     lease: float | timedelta = 30.0
+    server_checks = REFUSE
+    cache_url = ""
     deaths_max = 3
     message_max_bytes = 16 * 1024 * 1024
     horizon = 60.0
@@ -57,6 +61,8 @@ class LeaseChannel(PublishingChannel):
         "message_max_bytes",
         "horizon",
         "queue_weights",
+        "server_checks",
+        "cache_url",
     )
 
     slots: int | None = None
@@ -159,17 +165,22 @@ class LeaseChannel(PublishingChannel):
         lease = self._lease
         if lease is not None and (lease.acks or lease.chores or lease.forgotten):
             return True
-        return (
-            bool(self.active_queues) and self.qos.can_consume() and (not line.armed or time.monotonic() > line.look_at)
-        )
+        return self.room() > 0 and (not line.armed or time.monotonic() > line.look_at)
+
+    def room(self) -> int:
+        """How many messages may be claimed now."""
+        if not self._lists or (self._arrived and not self._may_begin(self._arrived[0][0])):
+            return 0
+        taken = len(self._arrived) + (self.keeper.held_by_closed_channels() if self.kept else 0)
+        return max(int(self.qos.room(UNLIMITED_ROOM)) - taken, 0)
 
     def speak(self) -> None:
         """Send one claim, with all that is to be told."""
         connection, lease = self.client.connection, self.held_under()
-        room = self.qos.room(UNLIMITED_ROOM) if self.active_queues else 0
-        room -= len(self._arrived) + (self.keeper.held_by_closed_channels() if self.kept else 0)
-        order = Order(self._lists, self.turns.quanta(), self.turns.start)
-        self.line.claim(connection, lease, order, max(room, 0), waiting=self.some_wait)
+        self.line.claim(connection, lease, self._order(), self.room(), waiting=self.some_wait)
+
+    def _order(self) -> Order:
+        return Order(self.turns.queues, self._lists, self.turns.quanta(), self.turns.start)
 
     @property
     def some_wait(self) -> bool:
@@ -204,40 +215,47 @@ class LeaseChannel(PublishingChannel):
         """Give arrived messages to their consumers. Returns whether there was any."""
         delivered = False
         while self._arrived and most > 0:
+            if not self._may_begin(self._arrived[0][0]):
+                for waiting, _ in self._arrived:
+                    self._note_waiting(waiting, certain=True)
+                break
             message, queue = self._arrived.popleft()
             callback, most, delivered = self.connection._callbacks.get(queue), most - 1, True
             if callback is None:
                 self._settle(message, "back")
-                continue
-            if not message.ours:
-                continue
-            callback(message)
-            self._note_waiting(message)
+            elif message.ours:
+                callback(message)
+                self._note_waiting(message)
         return delivered
 
+    def _may_begin(self, message: LeasedMessage) -> bool:
+        return message.held is None or bool(self.qos.may_begin(message.held))
+
     def _arrive(self, one: Claimed) -> None:
-        lease, counts = self.held_under(), one.counts
-        held = lease.take_up(one.number, one.raw, counted=counts.delivered > 0, waiting=self.some_wait)
-        queue = self.turns.queues[one.place % len(self.turns.queues)] if one.place >= 0 and self.turns.queues else ""
+        lease, counts = one.lease, one.counts
+        if lease.lost:
+            return
+        alone = 1 < self.deaths_max <= counts.died + 1
+        held = lease.take_up(one.number, one.raw, counted=counts.delivered > 0, waiting=self.some_wait, alone=alone)
         try:
             message = message_read(one.raw, self, held, counts)
             delay = wait_before(message.headers, self.horizon, self.lease_length)
         except Undeliverable as refusal:
-            self._refuse(held, queue, refusal)
+            self._refuse(held, one.queue, refusal)
             return
         if delay is not None:
             self._settle(message, "later", str(delay))
             return
-        if queue:
-            self.turns.served(one.place % len(self.turns.queues))
-        self._arrived.append((message, queue))
+        if one.queue in self.turns.queues:
+            self.turns.served(self.turns.queues.index(one.queue))
+        self._arrived.append((message, one.queue))
 
-    def _note_waiting(self, message: LeasedMessage) -> None:
+    def _note_waiting(self, message: LeasedMessage, *, certain: bool = False) -> None:
         """The server takes what is claimed for started. What has turned out to wait is told to it."""
         held = message.held
         if held is None or self.slots is None or held.started or held.waiting or held.number not in held.lease.held:
             return
-        if self.dispatch_is_seen or message.headers.get("eta"):
+        if certain or self.dispatch_is_seen or message.headers.get("eta"):
             held.waiting = True
             held.lease.chores.append(("waiting", held.number, "-"))
 
@@ -259,6 +277,8 @@ class LeaseChannel(PublishingChannel):
     def something_to_tell(self) -> None:
         """Something was acknowledged: the event loop tells it, or the keeper if it doesn't get to it."""
         self.keeper.notice()
+        if self.connection is not None:
+            self.connection.cycle.wake()
 
     def forget(self, delivery_tag: str) -> None:
         """A message is gone without being settled."""
@@ -302,10 +322,10 @@ class LeaseChannel(PublishingChannel):
             lease = self._lease_of_gets = Lease(self.lease_length)
             self.keeper.add(lease)
         lists = tuple(f"{self.global_keyprefix}{self._q_for_pri(queue, step)}".encode() for step in self.priority_steps)
-        asked_at = time.monotonic()
-        keys, words = self.line.question(lease, Order(lists, (1,), 0), 1, lease.take_acks(), waiting=False)
+        order, asked_at = Order((queue,), lists, (1,), 0), time.monotonic()
+        keys, words = self.line.question(lease, order, 1, lease.take_acks(), waiting=False)
         try:
-            claimed = self.line.claimed(lease, asked_at, self._scripts.run("claim", keys, words))
+            claimed = self.line.claimed(lease, order, asked_at, self._scripts.run("claim", keys, words))
         except LeaseGone:
             self.keeper.lost(lease)
             return self.basic_get(queue, no_ack)
@@ -323,6 +343,16 @@ class LeaseChannel(PublishingChannel):
                 self.qos.append(message, message.delivery_tag)
             return message
         return None
+
+    def check_server(self) -> None:
+        """Ask whether the server may be trusted with jobs. Raises ServerUnfit with what to do."""
+        cache = Redis.from_url(self.cache_url, socket_timeout=5, socket_connect_timeout=5) if self.cache_url else None
+        try:
+            for problem in server_check(Redis(connection_pool=self.pool), cache, mode=self.server_checks):
+                logger.warning("the broker's server: %s", problem)
+        finally:
+            if cache is not None:
+                cache.close()
 
     def close(self) -> None:
         """Close. What is in hand goes back at once; what a Celery worker runs goes on under its lease."""

@@ -31,15 +31,15 @@ class Held:
     """One message in our hands.
 
     counts_key: under which the server keeps its counts; empty if it keeps none. waiting: the server knows that it has
-    not started. died: its process is dead. refused: the reason, if no worker can run it.
+    not started. died: its process is dead. refused: the reason, if no worker can run it. alone: it is run by itself.
     """
 
-    __slots__ = ("counts_key", "died", "lease", "number", "refused", "started", "waiting")
+    __slots__ = ("alone", "counts_key", "died", "lease", "number", "refused", "started", "waiting")
 
-    def __init__(self, lease: Lease, number: int, counts_key: str, *, waiting: bool) -> None:
+    def __init__(self, lease: Lease, number: int, counts_key: str, *, waiting: bool, alone: bool = False) -> None:
         self.lease, self.number, self.counts_key = lease, number, counts_key
         self.waiting, self.started, self.died = waiting, False, False
-        self.refused = ""
+        self.alone, self.refused = alone, ""
 
 
 class Lease:
@@ -85,11 +85,11 @@ class Lease:
         if self.asked and not self.lost:
             self.chores.append(("beyond", self.known, "-"))
 
-    def take_up(self, number: int, raw: bytes, *, counted: bool, waiting: bool) -> Held:
+    def take_up(self, number: int, raw: bytes, *, counted: bool, waiting: bool, alone: bool = False) -> Held:
         """A claimed message has reached us."""
         self.known = max(self.known, number)
         key = sha1(raw, usedforsecurity=False).hexdigest() if counted else ""
-        held = self.held[number] = Held(self, number, key, waiting=waiting)
+        held = self.held[number] = Held(self, number, key, waiting=waiting, alone=alone)
         return held
 
     def ack(self, held: Held) -> None:

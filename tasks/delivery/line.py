@@ -36,9 +36,11 @@ _PUSHED: Final = object()
 
 @dataclass(slots=True)
 class Claimed:
-    """One message of a claim's answer. `place`: of its list among those asked, from 0; -1 if it isn't among them."""
+    """One message of a claim's answer. queue: empty if it isn't consumed any more; place: of the queue among those."""
 
+    lease: Lease
     number: int
+    queue: str
     place: int
     counts: Counts
     raw: bytes
@@ -51,7 +53,7 @@ class _Sent:
     lease: Lease
     acks: list[tuple[int, str]]
     chores: list[tuple[str, int, str]]
-    is_claim: bool
+    order: Order | None
     at: float
 
 
@@ -59,6 +61,7 @@ class _Sent:
 class Order:
     """Which lists a claim looks at. lists: for each priority each queue. start: place of the queue that is first."""
 
+    queues: tuple[str, ...]
     lists: tuple[bytes, ...]
     quanta: tuple[int, ...]
     start: int
@@ -78,7 +81,7 @@ class Line:
     @property
     def claiming(self) -> bool:
         """Whether a claim is under way."""
-        return any(sent.is_claim for sent in self._under_way)
+        return any(sent.order is not None for sent in self._under_way)
 
     @property
     def overdue(self) -> bool:
@@ -115,7 +118,7 @@ class Line:
             self.armed = False
             now = time.monotonic()
             self.look_at = now + LOOK_EVERY
-            self._under_way.append(_Sent(lease, acks, [], True, now))
+            self._under_way.append(_Sent(lease, acks, [], order, now))
             self._send(connection, "claim", keys, words)
 
     def question(
@@ -147,7 +150,7 @@ class Line:
                 words: list[Any] = [self.prefix, lease.owner, self.deaths_max]
                 for chore in chores:
                     words += chore
-                self._under_way.append(_Sent(lease, [], chores, False, time.monotonic()))
+                self._under_way.append(_Sent(lease, [], chores, None, time.monotonic()))
                 self._send(connection, "settle", self._keys(lease), words)
 
     def read(self, connection: Any) -> list[Claimed]:
@@ -164,11 +167,11 @@ class Line:
             if isinstance(answer, NoScriptError):  # they were flushed: a new connection brings them again
                 raise RedisConnectionError("the server has forgotten the scripts") from answer
             raise answer
-        if not sent.is_claim:
+        if sent.order is None:
             if answer < 0:
                 raise LeaseGone(sent.lease)
             return []
-        claimed = self.claimed(sent.lease, sent.at, answer)
+        claimed = self.claimed(sent.lease, sent.order, sent.at, answer)
         self.armed = answer[0] == 0
         return claimed
 
@@ -176,7 +179,7 @@ class Line:
         """Whether more can be read without waiting. Bytes that were read already don't make a socket readable."""
         return bool(connection.can_read(timeout=0))
 
-    def claimed(self, lease: Lease, asked_at: float, answer: Sequence[Any]) -> list[Claimed]:
+    def claimed(self, lease: Lease, order: Order, asked_at: float, answer: Sequence[Any]) -> list[Claimed]:
         """The messages in a claim's answer. Raises LeaseGone."""
         if answer[0] < 0:
             raise LeaseGone(lease)
@@ -185,7 +188,9 @@ class Line:
         claimed = []
         for one in answer[1:]:
             number, place, *counts = _HEAD.unpack_from(one)
-            claimed.append(Claimed(number, place - 1, Counts(*counts), one[_HEAD.size :]))
+            at = (place - 1) % len(order.queues) if place else 0
+            queue = order.queues[at] if place else ""
+            claimed.append(Claimed(lease, number, queue, at, Counts(*counts), one[_HEAD.size :]))
         return claimed
 
     def _keys(self, lease: Lease) -> list[str]:

@@ -16,6 +16,7 @@ class LeaseQoS(base.QoS):  # type: ignore[misc] # kombu has no types
         # The base class keeps every message, to restore it at exit; here the server knows what we hold.
         self.channel, self.prefetch_count = channel, prefetch_count or 0
         self._in_hand: dict[str, Held] = {}
+        self._alone: set[str] = set()
 
     def room(self, unlimited: int) -> int:
         """How many more messages may come in; *unlimited* where there is no limit."""
@@ -37,6 +38,8 @@ class LeaseQoS(base.QoS):  # type: ignore[misc] # kombu has no types
         """A message is given to a consumer who will acknowledge it."""
         if isinstance(message, LeasedMessage) and message.held is not None:
             self._in_hand[delivery_tag] = message.held
+            if message.held.alone:
+                self._alone.add(delivery_tag)
 
     def get(self, delivery_tag: str) -> Held:
         """What is known of it. Raises KeyError."""
@@ -44,14 +47,14 @@ class LeaseQoS(base.QoS):  # type: ignore[misc] # kombu has no types
 
     def ack(self, delivery_tag: str) -> None:
         """It is done."""
-        held = self._in_hand.pop(delivery_tag, None)
+        held = self._take(delivery_tag)
         if held is not None:
             held.lease.ack(held)
             self.channel.something_to_tell()
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """It is dropped; or it goes to the front of its list, as died if its process is dead."""
-        held = self._in_hand.pop(delivery_tag, None)
+        held = self._take(delivery_tag)
         if held is None:
             return
         if requeue:
@@ -64,7 +67,22 @@ class LeaseQoS(base.QoS):  # type: ignore[misc] # kombu has no types
 
     def forget(self, delivery_tag: str) -> None:
         """Nobody refers to it any more."""
-        self._in_hand.pop(delivery_tag, None)
+        self._take(delivery_tag)
+
+    def may_begin(self, held: Held) -> bool:
+        """Whether a message may be given to its consumer now.
+
+        One that has been in dying workers so often that the next time is its last runs with no other beside it. Who
+        ran beside a worker's killer each time would else go to the intake with it; so it gets through, and the killer
+        goes alone.
+        """
+        if self._alone:
+            return False
+        return not held.alone or all(other.waiting for other in tuple(self._in_hand.values()))
+
+    def _take(self, delivery_tag: str) -> Held | None:
+        self._alone.discard(delivery_tag)
+        return self._in_hand.pop(delivery_tag, None)
 
     def restore_unacked(self) -> list[Any]:
         """Everything in hand goes back."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from queue import Empty
 from typing import Any
 
@@ -14,6 +16,26 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
 
     Nothing is ever paused: what arrives was asked for, and room was kept for it.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asleep = False
+        self._bell: tuple[socket.socket, socket.socket] | None = None
+
+    def wake(self) -> None:
+        """End the wait of `get` in another thread: there is room again, or something to tell."""
+        if self._asleep and self._bell is not None:
+            self._asleep = False
+            with suppress(OSError):  # it is full of rings, or closed
+                self._bell[1].send(b"!")
+
+    def close(self) -> None:
+        """Close what was opened."""
+        super().close()
+        if self._bell is not None:
+            for end in self._bell:
+                end.close()
+            self._bell = None
 
     def _update_brpop_polling(self) -> None:
         """kombu stops reading when a worker has no room. Here nothing comes then."""
@@ -60,7 +82,7 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
                 return
             self.maybe_refresh_binding_expiry()
             self.on_poll_start()
-            for fileno, event in self.poller.poll(timeout if timeout is not None else 1.0) or ():
+            for fileno, event in self._wait(timeout if timeout is not None else 1.0):
                 if self.handle_event(fileno, event):
                     return
             self.maybe_restore_messages()
@@ -69,6 +91,24 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
             self._in_protected_read = False
             while self.after_read:
                 self.after_read.pop()()
+
+    def _wait(self, timeout: float) -> list[tuple[int, int]]:
+        if self._bell is None:
+            self._bell = socket.socketpair()
+            for end in self._bell:
+                end.setblocking(False)
+            self.poller.register(self._bell[0], stock.READ)
+        self._asleep = True
+        if any(channel.has_something_to_say for channel in list(self._channels)):  # since we let them speak
+            self._asleep = False
+            return []
+        events = list(self.poller.poll(timeout) or ())
+        self._asleep = False
+        bell = self._bell[0].fileno()
+        if any(fileno == bell for fileno, _ in events):
+            with suppress(BlockingIOError):
+                self._bell[0].recv(4096)
+        return [event for event in events if event[0] != bell]
 
     def maybe_restore_messages(self) -> None:
         """kombu calls it every few seconds; giving back what is overdue is the keeper's. Here: is the line alive?"""

@@ -89,6 +89,7 @@ class Leases(bootsteps.StartStopStep):
 
     def __init__(self, c: Any, **kwargs: Any) -> None:
         super().__init__(c, **kwargs)
+        self._checked = False
         c.on_close = partial(work_goes_on, c)  # the blueprint has Celery's own, for the end
         for task in c.app.tasks.values():
             task.Request = leased_request(symbol_by_name(task.Request))
@@ -106,6 +107,9 @@ class Leases(bootsteps.StartStopStep):
         if isinstance(pool, AsynPool):
             c.pool.flush = partial(flush_gently, pool)
         channel = c.connection.default_channel
+        if not self._checked:
+            channel.check_server()
+            self._checked = True
         channel.kept = True
         channel.slots = c.pool.num_processes
         channel.dispatch_is_seen = self.dispatch_is_seen

@@ -29,11 +29,22 @@ class Floor:
     workers: list[WorkerProcess] = field(default_factory=list)
 
     def worker(
-        self, *options: str, app: str = "tests.integration.delivery.jobs", url: str = "", lease: timedelta = LEASE
+        self, *options: str, url: str = "", lease: timedelta = LEASE, within: timedelta = timedelta(seconds=60)
     ) -> WorkerProcess:
         """Start a worker and wait until it takes work."""
         name = f"w{len(self.workers)}"
-        command = [sys.executable, "-m", "celery", "-A", app, "worker", "-n", f"{name}@here", "-l", "INFO"]
+        command = [
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            "tests.integration.delivery.jobs",
+            "worker",
+            "-n",
+            f"{name}@here",
+            "-l",
+            "INFO",
+        ]
         command += ["--without-gossip", "--without-mingle", "-c", "2", *options]
         worker = WorkerProcess(
             command,
@@ -44,10 +55,11 @@ class Floor:
                 "LEASE_TEST_BROKER": url or self.url,
                 "LEASE_TEST_DIARY": str(self.directory / "diary"),
                 "LEASE_TEST_SECONDS": str(lease.total_seconds()),
+                "PYTHONWARNINGS": "ignore",
             },
         )
         self.workers.append(worker)
-        eventually(lambda: "ready." in worker.recent_logs(), within=timedelta(seconds=60), because=worker.recent_logs)
+        eventually(lambda: "ready." in worker.recent_logs(), within=within, because=worker.recent_logs)
         return worker
 
     def send(self, name: str, *args: Any, **options: Any) -> None:

@@ -23,7 +23,10 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     broker_connection_retry_on_startup=True,
-    broker_transport_options={"lease": float(os.environ.get("LEASE_TEST_SECONDS", "3"))},
+    broker_transport_options={
+        "lease": float(os.environ.get("LEASE_TEST_SECONDS", "3")),
+        "server_checks": os.environ.get("LEASE_TEST_CHECKS", "refuse"),
+    },
 )
 
 
