@@ -26,7 +26,7 @@ def servers(settings: str = "project.settings.test") -> Iterator[Path]:
             os.environ.update(
                 DATABASE_URL=postgres.url,
                 BROKER_URL=valkey.url,
-                CACHE_URL=valkey.url,
+                CACHE_URL=valkey.plain_url,
                 DJANGO_SETTINGS_MODULE=settings,
                 LOG_LEVEL="WARNING",
             )

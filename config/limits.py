@@ -22,6 +22,13 @@ DELIVERY_LIMIT: Final = 20
 # Queues of SQS belong to an account and a region, not to a project: ours begin so.
 SQS_QUEUE_PREFIX: Final = "rootstock-"
 
+# A worker's hold on what it has taken: renewed all the while, so it may be short, and a dead worker's jobs run again
+# soon after it.
+LEASE: Final = timedelta(seconds=30)
+
+# So many workers may die of one job before it is taken out.
+DEATHS_MAX: Final = 3
+
 # Messages carry ids; whatever is larger belongs in the database or in storage.
 PAYLOAD_MAX_BYTES: Final = 64 * 1024
 

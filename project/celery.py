@@ -10,7 +10,7 @@ from tasks.enqueue.bounded import BoundedCelery
 
 default_settings_module("project.settings.local")
 
-transports_register()  # before anybody connects
+transports_register()  # before anybody connects; redis+lease:// is known since the import
 
 app = BoundedCelery("project")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -85,7 +85,7 @@ class Environment:
             site_url=env.url("SITE_URL", {"http", "https"}, "http://127.0.0.1:8000"),
             https=env.choice("HTTPS", ("true", "false"), "true") == "true",
             database_url=env.url("DATABASE_URL", {"postgres", "postgresql"}),
-            broker_url=env.url("BROKER_URL", {"redis", "rediss", "amqp", "amqps", "sqs", "sentinel"}),
+            broker_url=env.url("BROKER_URL", BROKER_SCHEMES),
             cache_url=env.url("CACHE_URL", {"redis", "rediss"}),
             email_url=env.url("EMAIL_URL", {"smtp", "smtp+tls", "smtp+ssl"}, "smtp://127.0.0.1:1025"),
             email_from=env.text("EMAIL_FROM", "Rootstock <shop@example.com>"),
@@ -116,6 +116,18 @@ class Environment:
             time_zone=env.text("TIME_ZONE", "Europe/Berlin"),
         )
 
+
+BROKER_SCHEMES = {
+    "redis+lease",
+    "rediss+lease",
+    "sentinel+lease",
+    "redis",
+    "rediss",
+    "sentinel",
+    "amqp",
+    "amqps",
+    "sqs",
+}
 
 VARIABLES = frozenset(field.name.upper() for field in fields(Environment))
 

@@ -26,7 +26,12 @@ class Valkey(Server):
 
     @property
     def url(self) -> str:
-        """The URL of database 0."""
+        """The URL of database 0, as whoever uses it wants it."""
+        return self.plain_url
+
+    @property
+    def plain_url(self) -> str:
+        """The URL of database 0 for a client of Redis."""
         return f"redis://{HOST}:{self.port}/0"
 
     def _prepare(self) -> Child:
@@ -63,6 +68,11 @@ class BrokerValkey(Valkey):
     """As in production: every write reaches the disk within a second, and nothing is ever evicted."""
 
     options = ("--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction")
+
+    @property
+    def url(self) -> str:
+        """The URL of database 0 for Celery: by the leased transport."""
+        return f"redis+lease://{HOST}:{self.port}/0"
 
 
 class CacheValkey(Valkey):

@@ -90,6 +90,14 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = connection_options(
     queue_prefix=limits.SQS_QUEUE_PREFIX,
 )
 
+if "+lease" in _ENVIRONMENT.broker_url.partition("://")[0]:
+    CELERY_BROKER_TRANSPORT_OPTIONS |= {
+        "lease": min(limits.LEASE, _ENVIRONMENT.visibility_timeout),
+        "deaths_max": limits.DEATHS_MAX,
+        "cache_url": _ENVIRONMENT.cache_url,
+        "server_checks": "warn",  # production refuses
+    }
+
 # RabbitMQ 4.3 wants a worker's own queue durable or exclusive. An exclusive one is still locked when a worker is back
 # before the broker has missed it, and the worker would end at that.
 CELERY_CONTROL_QUEUE_DURABLE = _BROKER is Broker.RABBITMQ

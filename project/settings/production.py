@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from project.settings.base import *  # noqa: F403
 
+if "server_checks" in CELERY_BROKER_TRANSPORT_OPTIONS:  # noqa: F405
+    CELERY_BROKER_TRANSPORT_OPTIONS["server_checks"] = "refuse"  # noqa: F405
+
 # HTTPS=false is for a stack that only its own machine can reach. Then nobody's X-Forwarded-Proto is believed either:
 # without a proxy that sets it, anybody could.
 if ENVIRONMENT.https:  # noqa: F405

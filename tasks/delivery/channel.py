@@ -130,6 +130,10 @@ class LeaseChannel(PublishingChannel):
             self.line.broken()
         super()._on_connection_disconnect(connection)
 
+    def lists_of(self, queue: str) -> tuple[str, ...]:
+        """The list of each priority of *queue*, the most urgent first, without `global_keyprefix`."""
+        return tuple(self._q_for_pri(queue, step) for step in self.priority_steps)
+
     # -- consuming
 
     def basic_consume(self, queue: str, no_ack: bool, callback: Any, consumer_tag: str, **kwargs: Any) -> Any:

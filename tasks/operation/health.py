@@ -14,6 +14,8 @@ from typing import Any
 from celery import Celery
 from kombu.exceptions import ChannelError, OperationalError
 
+from ..delivery.channel import LeaseChannel
+from ..delivery.inspection import lists_in_hand
 from ..enqueue import rows
 
 
@@ -90,6 +92,11 @@ def messages_held(app: Celery, names: Iterable[str], *, within: timedelta = time
         client = getattr(channel, "client", None)
         if client is None:
             return held
+        if isinstance(channel, LeaseChannel):
+            in_hand = lists_in_hand(client, prefix=channel.global_keyprefix)
+            return {
+                queue: waiting + sum(in_hand[key] for key in channel.lists_of(queue)) for queue, waiting in held.items()
+            }
         for _, entry in client.hscan_iter(channel.unacked_key, count=1000):
             try:
                 queue = json.loads(entry)[2]

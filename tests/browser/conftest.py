@@ -16,6 +16,7 @@ from psycopg import sql
 from project.local.environment import STAFF_USER
 from project.local.ports import FreePorts
 from project.local.stack import Stack
+from tests.servers.embedded import plain
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 ARGUMENTS = (
@@ -60,7 +61,7 @@ def database() -> Iterator[str]:
 def stack(chromium: str, database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Web, workers and all, with the demo's catalogue."""
     for variable in ("BROKER_URL", "CACHE_URL"):
-        with redis.Redis.from_url(os.environ[variable]) as client:
+        with redis.Redis.from_url(plain(os.environ[variable])) as client:
             client.flushdb()
     environment = {
         "DATABASE_URL": database,

@@ -34,9 +34,8 @@ def servers_start() -> Callable[[], None]:
             os.environ["DATABASE_URL"] = running(postgres).url
         if "BROKER_URL" not in os.environ or "CACHE_URL" not in os.environ:
             valkey = BrokerValkey(directory=directory / "valkey", port=ports.pick("valkey"), name="valkey")
-            url = running(valkey).url
-            os.environ.setdefault("BROKER_URL", url)
-            os.environ.setdefault("CACHE_URL", with_database(url, 1))
+            os.environ.setdefault("BROKER_URL", running(valkey).url)
+            os.environ.setdefault("CACHE_URL", with_database(valkey.plain_url, 1))
         return undo.pop_all().close
 
 
@@ -48,9 +47,14 @@ def share_take(worker: str) -> None:
     number = int(worker.removeprefix("gw"))
     for variable in ("BROKER_URL", "CACHE_URL"):
         url = os.environ.get(variable, "")
-        if urlsplit(url).scheme in {"redis", "rediss"}:
+        if urlsplit(plain(url)).scheme in {"redis", "rediss"}:
             first = int(urlsplit(url).path.strip("/") or 0)
             os.environ[variable] = with_database(url, first + 2 * (number + 1))
+
+
+def plain(url: str) -> str:
+    """The broker's *url* for a client of Redis."""
+    return url.replace("+lease://", "://", 1)
 
 
 def with_database(url: str, number: int) -> str:

@@ -17,7 +17,7 @@ import redis
 
 from project.local.errors import ServiceFailed
 from tests.servers.brokers import broker_servers
-from tests.servers.embedded import servers_start, share_take
+from tests.servers.embedded import plain, servers_start, share_take
 
 __all__ = ["broker_servers"]  # a fixture, for pytest to find here
 
@@ -80,6 +80,6 @@ def _start(config: pytest.Config) -> None:
 
 def _emptied(variable: str) -> str:
     url = os.environ[variable]
-    with redis.Redis.from_url(url) as client:
+    with redis.Redis.from_url(plain(url)) as client:
         client.flushdb()
     return url

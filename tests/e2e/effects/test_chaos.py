@@ -11,6 +11,7 @@ import redis
 from project.local.waiting import wait_until
 from tests.chaos.orders import storm
 from tests.chaos.shop_floor import ShopFloor
+from tests.servers.embedded import plain
 
 
 @pytest.mark.timeout(200)
@@ -29,7 +30,7 @@ def test_a_broker_that_loses_its_memory_loses_no_order(process_environment: dict
     with ShopFloor(directory=tmp_path, environment=process_environment, workers=2) as floor:
         orders = floor.place(200)
         assert wait_until(lambda: floor.fulfilled(orders) > 20, within=timedelta(seconds=90))
-        with redis.Redis.from_url(process_environment["BROKER_URL"]) as broker:
+        with redis.Redis.from_url(plain(process_environment["BROKER_URL"])) as broker:
             broker.flushdb()  # FLUSHALL for what is ours: other tests have databases of their own on this server
         assert floor.fulfilled(orders) < 200
 

@@ -13,11 +13,14 @@ import pytest
 import redis
 
 from config.queues import QUEUES
+from project.celery import app
 from project.env import PROJECT_ROOT
 from project.local.child import Child
 from project.local.waiting import wait_until
 from tasks.enqueue.models import OutboxMessage
 from tasks.failure.letter_models import DeadLetter, JobAttempt
+from tasks.operation.health import messages_held
+from tests.servers.embedded import plain
 from tests.servers.relay import relay_child
 
 WITHIN = timedelta(seconds=45)
@@ -65,10 +68,7 @@ class Stage:
 
     def nothing_held(self) -> bool:
         """Whether every message has been acknowledged."""
-        with redis.Redis.from_url(os.environ["BROKER_URL"]) as client:
-            return not client.exists(
-                "unacked", *[f"{name}{step}" for name in QUEUES for step in ("", ":3", ":6", ":9")]
-            )
+        return not any(messages_held(app, QUEUES).values())
 
     @property
     def main_process(self) -> psutil.Process:
@@ -82,7 +82,7 @@ def environment(django_db_setup: None) -> dict[str, str]:
     from django.db import connection
 
     server = os.environ["DATABASE_URL"].rpartition("/")[0]
-    with redis.Redis.from_url(os.environ["BROKER_URL"]) as client:
+    with redis.Redis.from_url(plain(os.environ["BROKER_URL"])) as client:
         client.flushdb()
     return {
         **os.environ,

@@ -37,5 +37,5 @@ def test_a_job_that_kills_its_worker_does_so_three_times_and_no_more(stage: Stag
 
     assert (letter.reason, letter.error_type) == ("worker_lost", "WorkersLost")
     assert len(gone_through(diary)) == 3
-    assert stage.attempts(job) == [("died", "WorkerLost")] * 3 + [("failed", "WorkersLost")]
+    assert stage.attempts(job) == [("died", "WorkerLost")] * 2 + [("failed", "WorkersLost")]
     assert stage.worker.alive

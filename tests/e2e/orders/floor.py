@@ -26,11 +26,12 @@ from project.local.ports import HOST, FreePorts
 from project.local.smtp_sink import read_mails
 from tasks.enqueue.models import OutboxMessage
 from tasks.enqueue.outbox import enqueue
-from tasks.operation.health import queue_depths
+from tasks.operation.health import messages_held, queue_depths
 from tasks.testing.processes import ProcessContainer
 from tasks.testing.waiting import eventually
 from tasks.testing.worker_process import WorkerProcess
 from tests import shop
+from tests.servers.embedded import plain
 from tests.servers.payment_sandbox import PaymentSandbox
 
 CLASSES = ("critical", "default", "low")
@@ -103,7 +104,7 @@ class Floor:
         return [mail for mail in read_mails(self._directory / "mail") if mail["Subject"] == subject]
 
     def _start(self, ends: ExitStack) -> None:
-        with redis.Redis.from_url(os.environ["BROKER_URL"]) as client:
+        with redis.Redis.from_url(plain(os.environ["BROKER_URL"])) as client:
             client.flushdb()
         self.payments.start()
         ends.callback(self.payments.stop)
@@ -155,8 +156,7 @@ class Floor:
         }
 
     def _at_rest(self) -> bool:
-        with redis.Redis.from_url(os.environ["BROKER_URL"]) as client:
-            in_broker = client.hlen("unacked") or any(queue_depths(app, QUEUES).values())
+        in_broker = any(messages_held(app, QUEUES).values())
         return not in_broker and not OutboxMessage.objects.filter(finished_at=None).exists()
 
     def _story(self) -> str:

@@ -9,7 +9,7 @@ import redis
 from django.contrib.auth.models import User
 from django.db import connection
 
-from tests.servers.embedded import with_database
+from tests.servers.embedded import plain, with_database
 
 
 @pytest.mark.django_db
@@ -23,7 +23,7 @@ def test_the_database_is_a_real_postgres_of_this_process() -> None:
 
 def test_broker_and_cache_are_two_databases(clean_broker: str, clean_cache: str) -> None:
     """Emptying one must not empty the other."""
-    with redis.Redis.from_url(clean_broker) as broker, redis.Redis.from_url(clean_cache) as cache:
+    with redis.Redis.from_url(plain(clean_broker)) as broker, redis.Redis.from_url(clean_cache) as cache:
         broker.set("queued", 1)
         assert cache.dbsize() == 0
         cache.flushdb()

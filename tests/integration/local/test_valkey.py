@@ -21,7 +21,7 @@ def make(kind: type[Valkey], directory: Path) -> Valkey:
 
 def test_the_broker_writes_every_job_to_disk_and_never_evicts_one(tmp_path: Path) -> None:
     """A broker that drops keys when memory is short loses jobs without a word."""
-    with make(BrokerValkey, tmp_path) as broker, redis.Redis.from_url(broker.url) as client:
+    with make(BrokerValkey, tmp_path) as broker, redis.Redis.from_url(broker.plain_url) as client:
         config = client.config_get("append*", "maxmemory-policy")
         assert config["appendonly"] == "yes"
         assert config["appendfsync"] == "everysec"
@@ -31,10 +31,10 @@ def test_the_broker_writes_every_job_to_disk_and_never_evicts_one(tmp_path: Path
 def test_the_broker_keeps_its_jobs_when_it_is_killed(tmp_path: Path) -> None:
     """What was written reaches the kernel at once, and the disk within a second."""
     broker = make(BrokerValkey, tmp_path)
-    with broker, redis.Redis.from_url(broker.url) as client:
+    with broker, redis.Redis.from_url(broker.plain_url) as client:
         client.lpush("critical", "job")
         broker.kill()
-    with broker, redis.Redis.from_url(broker.url) as client:
+    with broker, redis.Redis.from_url(broker.plain_url) as client:
         assert client.llen("critical") == 1
 
 

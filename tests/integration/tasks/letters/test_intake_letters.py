@@ -18,6 +18,7 @@ from tasks.execution import intake_letters
 from tasks.execution.intake_letters import intake_bury
 from tasks.failure.letter_models import DeadLetter, JobAttempt
 from tests.integration.tasks.letters import mortal
+from tests.servers.embedded import plain
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,7 +28,7 @@ FACTS = {"queue": "default", "delivered": 4, "started": 3, "died": 3, "given_bac
 @pytest.fixture
 def client(clean_broker: str) -> Iterator[Any]:
     """A client of an empty server."""
-    with redis.Redis.from_url(clean_broker) as client:
+    with redis.Redis.from_url(plain(clean_broker)) as client:
         yield client
 
 
