@@ -193,10 +193,13 @@ class LeaseChannel(PublishingChannel):
 
     def held_under(self) -> Lease:
         """The lease of what this channel claims; a new one when the last one was lost."""
-        if self._lease is None or self._lease.lost:
-            self._lease = Lease(self.lease_length)
-            self.keeper.add(self._lease)
-        return self._lease
+        last = self._lease
+        if last is not None and not last.begun and not last.usable:
+            last.retire()  # nothing was heard for a lease's length: what it began under may have been given back
+        if last is None or last.lost or last.retired:
+            last = self._lease = Lease(self.lease_length)
+            self.keeper.add(last)
+        return last
 
     def listen(self) -> bool:
         """Read what the server has said. Returns whether a message was delivered."""

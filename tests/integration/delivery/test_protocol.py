@@ -1,0 +1,217 @@
+"""The lease protocol as a state machine against a real server.
+
+Owners claim, renew, acknowledge, give back, die, freeze and lose answers in any order that hypothesis can think of. At
+every moment each message is in exactly one place, owned by one at most, and counted as it should be.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, cast
+
+import hypothesis.strategies as st
+from hypothesis import settings
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from redis import Redis
+
+from tasks.delivery.lease import Lease
+from tasks.delivery.line import LeaseGone, Line, Order
+from tasks.delivery.names import EXPIRED, HEARD, INTAKE, INTAKE_RAW, LATER, LATER_MESSAGES, OWNERS
+from tasks.delivery.scripts import ScriptClient
+from tests.servers.embedded import plain
+
+LISTS = ("q", "q:3", "r", "r:3")
+ORDER = Order(("q", "r"), (b"q", b"r", b"q:3", b"r:3"), (1, 1), 0)
+LEASE = timedelta(hours=1)  # the clock is the server's and can't be turned: a test makes a lease run out by its score
+DEATHS_MAX = 3
+
+
+@dataclass(eq=False)
+class Owner:
+    """One worker as it sees itself, and what the server really did with it."""
+
+    lease: Lease = field(default_factory=lambda: Lease(LEASE))
+    known: dict[int, bytes] = field(default_factory=dict)
+    waiting: set[int] = field(default_factory=set)
+    over: bool = False
+
+
+class Protocol(RuleBasedStateMachine):
+    """The model: for each message its counts, or that it is done."""
+
+    owners = Bundle("owners")
+
+    @initialize(target=owners, names=st.lists(st.sampled_from(LISTS), min_size=4, max_size=8))
+    def begin(self, names: list[str]) -> Owner:
+        """A server with some messages, and a worker."""
+        self.client = Redis.from_url(plain(os.environ["BROKER_URL"]))
+        self.client.flushdb()
+        self.scripts = ScriptClient(self.client)
+        self.line = Line(prefix="", deaths_max=DEATHS_MAX, most_bytes=1000)
+        self.number = 0
+        self.alive: set[bytes] = set()
+        self.died: Counter[bytes] = Counter()
+        self.delivered: Counter[bytes] = Counter()
+        self.all: list[Owner] = []
+        for name in names:
+            self._put(name)
+        return self._joined()
+
+    def teardown(self) -> None:
+        """Close the client."""
+        if hasattr(self, "client"):
+            self.client.close()
+
+    @rule(target=owners)
+    def join(self) -> Owner:
+        """A worker starts."""
+        return self._joined()
+
+    @rule(name=st.sampled_from(LISTS))
+    def publish(self, name: str) -> None:
+        """Somebody publishes, as stock kombu does."""
+        self._put(name)
+
+    def _joined(self) -> Owner:
+        self.all.append(Owner())
+        return self.all[-1]
+
+    def _put(self, name: str) -> None:
+        self.number += 1
+        raw = f"message {self.number}".encode()
+        self.client.lpush(name, raw)
+        self.alive.add(raw)
+
+    @rule(owner=owners, room=st.integers(1, 3), answered=st.booleans(), waiting=st.booleans(), data=st.data())
+    def claim(self, owner: Owner, room: int, answered: bool, waiting: bool, data: st.DataObject) -> None:
+        """It takes some, and acknowledges some; the answer may be lost, and then it asks again."""
+        acked = data.draw(st.sets(st.sampled_from(sorted(owner.known)))) if owner.known else set()
+        owner.lease.begun = owner.lease.begun or owner.over  # who heard nothing for a lease's length gives it up
+        before = self._held(owner)
+        keys, words = self.line.question(owner.lease, ORDER, room, [(number, "") for number in acked], waiting=waiting)
+        answer = self.scripts.run("claim", keys, words)
+        if owner.over:
+            assert answer == [-1]
+            return
+        for number in acked:
+            self.alive.discard(owner.known.pop(number))
+        for number in set(self._held(owner)) - set(before):
+            self.delivered[self._held(owner)[number]] += 1
+            if waiting:
+                owner.waiting.add(number)
+        if answered:
+            for one in self.line.claimed(owner.lease, ORDER, 0.0, answer):
+                assert one.number not in owner.known, "it was given twice"
+                assert one.counts.died == self.died[one.raw]
+                owner.known[one.number] = one.raw
+                owner.lease.known = max(owner.lease.known, one.number)
+            assert owner.known == self._held(owner), "an answer leaves nothing behind that its owner hasn't heard of"
+
+    @rule(owner=owners, what=st.sampled_from(["back", "died", "started", "waiting", "ack"]), data=st.data())
+    def settle(self, owner: Owner, what: str, data: st.DataObject) -> None:
+        """It tells what became of one, twice: a lost answer is asked for again."""
+        if not owner.known:
+            return
+        number = data.draw(st.sampled_from(sorted(owner.known)))
+        raw = owner.known[number]
+        for _ in range(2):
+            answer = self.scripts.run(
+                "settle", self._keys(owner), ["", owner.lease.owner, DEATHS_MAX, what, number, "-"]
+            )
+        assert answer == (-1 if owner.over else 1)
+        if owner.over:
+            return
+        if what in {"back", "died", "ack"}:
+            del owner.known[number]
+        if what == "died":
+            self._has_died(raw)
+        elif what == "ack":
+            self.alive.discard(raw)
+        elif what == "waiting":
+            owner.waiting.add(number)
+        elif what == "started":
+            owner.waiting.discard(number)
+
+    @rule(owner=owners)
+    def renew(self, owner: Owner) -> None:
+        """It renews. Who has lost his lease is told so, and gets nothing."""
+        _, _, *lost = self._renew("renew", owner)
+        assert (owner.lease.owner.encode() in lost) == (owner.over or not owner.lease.asked)
+
+    @rule(owner=owners)
+    def die_and_expire(self, owner: Owner) -> None:
+        """Its lease runs out, and any other finds it, in as many bounded calls as it takes."""
+        if owner.over or not self.client.zscore(OWNERS, owner.lease.owner):
+            return
+        self.client.set(HEARD, "99999999999999")  # nobody was silent
+        self.client.zadd(OWNERS, {owner.lease.owner: 1})
+        for number, raw in self._held(owner).items():
+            if number not in owner.waiting:
+                self._has_died(raw)
+        while self._renew("renew", budget=1)[0]:
+            pass
+        owner.over = True
+        assert self._held(owner) == {}
+        try:
+            self.line.claimed(owner.lease, ORDER, 0.0, self.scripts.run("claim", *self._question(owner)))
+        except LeaseGone:
+            pass
+        else:
+            raise AssertionError("who wakes after his lease must not claim under it")
+
+    @rule(owner=owners)
+    def leave(self, owner: Owner) -> None:
+        """It stops by itself, and gives everything back; nothing has died."""
+        if not owner.lease.asked:
+            return
+        while self._renew("end", owner, budget=1)[0]:
+            pass
+        owner.over = True
+
+    @invariant()
+    def each_message_is_in_one_place(self) -> None:
+        """Neither in none nor in two, and what is done is nowhere."""
+        if not hasattr(self, "client"):
+            return
+        places: Counter[bytes] = Counter()
+        for name in LISTS:
+            places.update(cast("list[bytes]", self.client.lrange(name, 0, -1)))
+        for owner in self.all:
+            places.update(self._held(owner).values())
+        places.update(cast("list[bytes]", self.client.hvals(INTAKE_RAW)))
+        assert places == Counter(self.alive)
+        dead = {raw for raw, deaths in self.died.items() if deaths >= DEATHS_MAX}
+        assert set(cast("list[bytes]", self.client.hvals(INTAKE_RAW))) == dead & self.alive
+        assert self.client.zcard(INTAKE) == len(dead)
+
+    def _has_died(self, raw: bytes) -> None:
+        self.died[raw] += 1
+
+    def _held(self, owner: Owner) -> dict[int, bytes]:
+        fields = cast("dict[bytes, bytes]", self.client.hgetall(f"tasks.held:{owner.lease.owner}"))
+        return {
+            int(number): record[10 + int.from_bytes(record[8:10]) :]
+            for number, record in fields.items()
+            if number != b"n"
+        }
+
+    def _keys(self, owner: Owner) -> list[str]:
+        return [OWNERS, f"tasks.held:{owner.lease.owner}", f"tasks.waiting:{owner.lease.owner}"]
+
+    def _question(self, owner: Owner) -> tuple[list[Any], list[Any]]:
+        owner.lease.begun = True  # a worker that was answered before doesn't begin again
+        return self.line.question(owner.lease, ORDER, 1, [], waiting=False)
+
+    def _renew(self, what: str, *owners: Owner, budget: int = 200) -> list[Any]:
+        keys = [OWNERS, EXPIRED, LATER, LATER_MESSAGES, HEARD]
+        length = int(LEASE.total_seconds() * 1000)
+        words = ["", length, budget, DEATHS_MAX, what, *(owner.lease.owner for owner in owners)]
+        answer: list[Any] = self.scripts.run("renew", keys, words)
+        return answer
+
+
+TestProtocol = Protocol.TestCase
+TestProtocol.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
