@@ -1,0 +1,130 @@
+"""SQS: what is held stays ours, what is given up becomes a letter, and a server that is away fails soon."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from celery import Celery
+
+from config import limits
+from config.queues import DEFAULT, QUEUES
+from tasks import JobStatus, status, task
+from tasks.delivery.sqs_hold import Hold
+from tasks.enqueue.bounded import BoundedCelery
+from tasks.enqueue.models import OutboxMessage
+from tasks.enqueue.relay import BrokerAway, Relay
+from tasks.execution.broker_letters import BrokerLetters
+from tasks.failure.letter_models import DeadLetter
+from tasks.operation.health import queue_depths
+from tasks.testing.waiting import eventually
+from tests.conformance.broker.hand import Hand
+from tests.conformance.broker.subjects import Subject
+from tests.servers.brokers import BrokerServers
+
+SECOND = timedelta(seconds=1)
+
+
+@task("sqs_test.take_note", time_limit=10 * SECOND)
+def take_note(number: int) -> None:
+    """Does nothing: no worker runs here."""
+
+
+@pytest.fixture
+def subject(broker_servers: BrokerServers) -> Subject:
+    """moto's SQS, with tries that are short for a test's sake."""
+    short = {"connect_timeout": 1, "read_timeout": 2, "retries": {"total_max_attempts": 1}}
+    return Subject(
+        name="sqs", url=broker_servers.sqs_url, options={"client-config": short}, delivery_limit=limits.DELIVERY_LIMIT
+    )
+
+
+@pytest.fixture
+def app(subject: Subject) -> Iterator[Celery]:
+    """The project's app on it, with its queues, which are empty."""
+    app = BoundedCelery("sqs-test", set_as_current=False)
+    app.config_from_object("project.settings.test", namespace="CELERY")
+    app.conf.update(
+        broker_url=subject.url,
+        broker_transport_options=subject.transport_options(),
+        task_queues=[subject.queue(name) for name in QUEUES],
+    )
+    yield app
+    with subject.connect() as connection:
+        channel = connection.default_channel
+        for url in channel.sqs().list_queues(QueueNamePrefix="suite-").get("QueueUrls", ()):
+            channel.sqs().delete_queue(QueueUrl=url)
+    app.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_rejected_becomes_a_letter_of_its_job(app: Celery, subject: Subject) -> None:
+    """By way of the queue of dead letters, which the relay empties."""
+    job = take_note.enqueue(7)
+    with Relay(app) as relay:
+        assert relay.send_batch().sent == 1
+    with Hand(subject, subject.queue(DEFAULT)) as hand:
+        hand.take()[0].reject()
+    bury = BrokerLetters(app)
+    try:
+        eventually(lambda: bury() or DeadLetter.objects.exists())
+        assert bury() == 0
+    finally:
+        bury.close()
+
+    letter = DeadLetter.objects.get()
+    assert (letter.task_id, letter.name) == (job, "sqs_test.take_note")
+    assert status(job) is JobStatus.DEAD
+    assert queue_depths(app, [DEFAULT]) == {DEFAULT: 0}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_relay_keeps_its_rows_while_sqs_hangs(app: Celery, broker_servers: BrokerServers) -> None:
+    """And sends them when it goes on."""
+    with Relay(app) as relay:
+        take_note.enqueue(1)
+        assert relay.send_batch().sent == 1
+        take_note.enqueue(2)
+        group = broker_servers.get("moto").child.pid
+        began = time.monotonic()
+        os.killpg(group, signal.SIGSTOP)
+        try:
+            with pytest.raises(BrokerAway):
+                relay.send_batch()
+        finally:
+            os.killpg(group, signal.SIGCONT)
+        assert time.monotonic() - began < 15
+        assert OutboxMessage.objects.filter(state="queued").count() == 1
+
+        assert relay.send_batch().sent == 1
+
+
+class Client:
+    """Stands where boto3's client does, and notes down what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int]] = []
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: list[Any]) -> dict[str, Any]:  # noqa: N803
+        """As boto3 calls it."""
+        self.asked.append((QueueUrl, len(Entries)))
+        if len(self.asked) == 1:
+            raise OSError("the first question finds nobody")
+        return {"Failed": []}
+
+
+def test_a_hold_asks_for_ten_at_once_and_again_after_a_fault() -> None:
+    """As SQS allows; a fault of one question ends neither the thread nor the hold."""
+    client = Client()
+    hold = Hold(client, lambda: [("one", str(number)) for number in range(12)] + [("two", "x")], SECOND / 10)
+    hold.begin()
+    try:
+        eventually(lambda: len(client.asked) >= 6)
+    finally:
+        hold.end()
+    assert client.asked[:6] == [("one", 10), ("one", 2), ("two", 1)] * 2
