@@ -112,7 +112,7 @@ class LetterActions:
             else:
                 changed = f", with other {', '.join(sorted(edits))}" if edits else ""
                 self._admin.log_change(request, letter, f"Redriven{changed}")
-                messages.success(request, f"{letter.name} is on its way again{changed}.")
+                messages.success(request, f"The job {letter.name} is on its way again{changed}.")
                 return HttpResponseRedirect(reverse("admin:tasks_deadletter_change", args=[pk]))
         else:
             try:

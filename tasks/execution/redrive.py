@@ -141,6 +141,8 @@ def _redrive_chunk(ids: list[int], done: Redriven, *, by: str, step: timedelta) 
             done.refuse(refusal)
         else:
             plans.append(plan)
+    # Whoever is slower to write than the rate must not make up for it all at once.
+    done.next_at = max(done.next_at, timezone.now())
     due = [done.next_at + step * place for place in range(len(plans))]
     _send(plans, due, by=by)
     done.count += len(plans)
