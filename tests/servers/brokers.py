@@ -14,7 +14,7 @@ from project.local.errors import ServiceFailed
 from project.local.ports import FreePorts
 from project.local.server import Server
 from project.local.valkey import BrokerValkey
-from tests.servers.embedded import with_database
+from tests.servers.embedded import plain, with_database
 from tests.servers.moto import ACCESS_KEY, SECRET_KEY, MotoServer
 from tests.servers.rabbitmq import RabbitMQ
 from tests.servers.redis_server import BrokerRedis
@@ -48,7 +48,7 @@ class BrokerServers:
 
     def empty_database(self, name: str) -> str:
         """The URL of a database of the Redis server *name* that nobody has had."""
-        return with_database(self.get(name).url, next(self._databases))
+        return with_database(plain(self.get(name).url), next(self._databases))
 
     def close(self) -> None:
         """End them."""
