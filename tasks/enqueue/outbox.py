@@ -6,9 +6,10 @@ and its own commit; the effect ledger makes that harmless.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from celery import current_app, uuid
+from celery import Celery, current_app, uuid
 from celery.canvas import Signature
 from django.db import transaction
 
@@ -51,8 +52,13 @@ def registered(name: str) -> Any:
     """The task registered under the wire name *name*. Raises UnknownTask."""
     registry = current_app.tasks
     if name not in registry:
-        # A web process imports no task module until it needs one.
-        current_app.loader.import_default_modules()
+        _import_modules(current_app._get_current_object())  # type: ignore[attr-defined] # what the proxy stands for
     if name not in registry:
         raise UnknownTask(name, tuple(sorted(key for key in registry if not key.startswith("celery."))))
     return registry[name]
+
+
+@cache
+def _import_modules(app: Celery) -> None:
+    """Import the modules that hold tasks: a web process does so when it needs one. Once, as it takes its time."""
+    app.loader.import_default_modules()
