@@ -1,4 +1,5 @@
 """The toolkit's own chores, as tasks: where Celery's autodiscovery looks for them. Schedule them; each may be missed.
+Two are asked for by a person instead, to redrive and to discard many letters.
 
 The periods are settings, so that a schedule holds nothing but names.
 """
