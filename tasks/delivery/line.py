@@ -19,7 +19,7 @@ from threading import RLock
 from typing import Any, Final
 
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import ResponseError
 
 from .lease import Lease
 from .message import Counts
@@ -155,7 +155,10 @@ class Line:
 
     def read(self, connection: Any) -> list[Claimed]:
         """Read one answer, or the word that something was pushed. Raises LeaseGone and redis-py's errors."""
-        answer = connection.read_response(disable_decoding=True, push_request=True)
+        try:
+            answer = connection.read_response(disable_decoding=True, push_request=True)
+        except ResponseError as refusal:
+            answer = refusal
         if answer is _PUSHED:
             self.armed = False
             return []
@@ -164,9 +167,9 @@ class Line:
         sent = self._under_way.popleft()
         if isinstance(answer, ResponseError):
             sent.lease.put_back(sent.acks, sent.chores)
-            if isinstance(answer, NoScriptError):  # they were flushed: a new connection brings them again
-                raise RedisConnectionError("the server has forgotten the scripts") from answer
-            raise answer
+            # Flushed scripts, a replica that was the primary, a full disk: a new connection may do better, and a worker
+            # makes one again and again, where it would end at any other error.
+            raise RedisConnectionError(f"the server refuses: {answer}") from answer
         if sent.order is None:
             if answer < 0:
                 raise LeaseGone(sent.lease)
