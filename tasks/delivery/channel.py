@@ -208,7 +208,8 @@ class LeaseChannel(PublishingChannel):
             try:
                 claimed = self.line.read(connection)
             except LeaseGone as gone:
-                self.keeper.lost(gone.lease)
+                if self._lease is not None and self._lease.owner == gone.owner:
+                    self.keeper.lost(self._lease)
                 claimed = []
             for one in claimed:
                 self._arrive(one)

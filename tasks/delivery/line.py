@@ -172,7 +172,7 @@ class Line:
             raise RedisConnectionError(f"the server refuses: {answer}") from answer
         if sent.order is None:
             if answer < 0:
-                raise LeaseGone(sent.lease)
+                raise LeaseGone(sent.lease.owner)
             return []
         claimed = self.claimed(sent.lease, sent.order, sent.at, answer)
         self.armed = answer[0] == 0
@@ -185,7 +185,7 @@ class Line:
     def claimed(self, lease: Lease, order: Order, asked_at: float, answer: Sequence[Any]) -> list[Claimed]:
         """The messages in a claim's answer. Raises LeaseGone."""
         if answer[0] < 0:
-            raise LeaseGone(lease)
+            raise LeaseGone(lease.owner)
         if not lease.begun:
             lease.renewed(asked_at)
         claimed = []
@@ -208,9 +208,9 @@ class Line:
 class LeaseGone(Exception):
     """What was held under this lease is somebody else's."""
 
-    def __init__(self, lease: Lease) -> None:
-        super().__init__(lease.owner)
-        self.lease = lease
+    def __init__(self, owner: str) -> None:
+        super().__init__(owner)
+        self.owner = owner
 
     def __str__(self) -> str:
-        return f"the lease of {self.lease.owner} is over"
+        return f"the lease of {self.owner} is over"
