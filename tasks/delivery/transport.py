@@ -131,6 +131,12 @@ class LeaseTransport(stock.Transport):  # type: ignore[misc] # kombu has no type
 
     Channel = LeaseChannel
 
+    # kombu counts KeyError among them, for faults of its own poller; a message without a key then cuts the connection.
+    connection_errors = tuple(kind for kind in stock.Transport.connection_errors if kind is not KeyError)
+    # Publishing may be repeated, so the caller's policy alone says how often.
+    recoverable_connection_errors = connection_errors
+    recoverable_channel_errors = ()
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.cycle = LeasePoller()

@@ -1,0 +1,45 @@
+"""Threads and solo run everything in one process, and wait for the server without an event loop."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tasks.testing.waiting import eventually
+from tests.integration.delivery.floor import Floor
+
+
+@pytest.mark.parametrize("pool", ["threads", "solo"])
+def test_each_job_runs_once_also_when_it_takes_longer_than_the_lease(floor: Floor, pool: str) -> None:
+    """A solo worker reads nothing while it runs a job: the lease is renewed by a thread."""
+    floor.worker("--pool", pool, "--prefetch-multiplier", "4", lease=timedelta(seconds=1))
+    floor.worker("--pool", pool, lease=timedelta(seconds=1))
+    for number in range(40):
+        floor.send("jobs.note", number, 3 if number == 0 else 0)
+    diary = floor.ended(*map(str, range(40)))
+    assert set(diary.values()) == {1}
+    eventually(lambda: floor.held() == floor.waiting() == 0)
+
+
+@pytest.mark.parametrize("pool", ["threads", "solo"])
+def test_what_a_stopping_worker_had_not_begun_goes_back(floor: Floor, pool: str) -> None:
+    """What it has begun it ends first."""
+    worker = floor.worker("--pool", pool, "--prefetch-multiplier", "4")
+    for number in range(8):
+        floor.send("jobs.note", number, 1)
+    eventually(lambda: floor.diary["began 0"])
+    worker.kill("SIGTERM")
+    worker.wait()
+    ended = sum(floor.diary[f"ended {number}"] for number in range(8))
+    assert 1 <= ended < 8
+    assert floor.waiting() == 8 - ended
+    assert not floor.client.keys("tasks.held:*")
+
+
+def test_a_job_in_a_thread_does_not_keep_the_others_waiting_for_room(floor: Floor) -> None:
+    """The main thread sleeps at the server's door; who ends a job wakes it."""
+    floor.worker("--pool", "threads")
+    for number in range(40):
+        floor.send("jobs.note", number, 0.05)
+    floor.ended(*map(str, range(40)), within=timedelta(seconds=10))
