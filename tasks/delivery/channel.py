@@ -217,7 +217,7 @@ class LeaseChannel(PublishingChannel):
                 break
             if not self.line.pending(connection):
                 break
-        return self.deliver_arrived()
+        return self.deliver_arrived(self.connection.cycle.at_once)
 
     def deliver_arrived(self, most: int = UNLIMITED_ROOM) -> bool:
         """Give arrived messages to their consumers. Returns whether there was any."""

@@ -31,6 +31,8 @@ MOVED_AT_ONCE: Final = 200
 """Messages of dead owners that one call gives back at most."""
 TOLD_WITHIN: Final = 0.2
 """Seconds after which the thread tells the server what nobody else has told it."""
+NOTHING_TO_KEEP: Final = 3600.0
+"""Seconds to sleep in a process that holds nothing, like one that has only published since."""
 AFTER_FAILURE: Final = 0.5
 """Seconds until the next attempt when the server doesn't answer."""
 
@@ -45,12 +47,13 @@ class Keeper(threading.Thread):
         self._leases: set[Lease] = set()
         self._wake = threading.Event()
         self._talking = threading.Lock()
-        self._busy = False
+        self._busy = self._joined = False
         self._pid = os.getpid()
 
     def add(self, lease: Lease) -> None:
         """Renew this one from now on."""
         self._leases.add(lease)
+        self._joined = True
         if not self.is_alive():
             with suppress(RuntimeError):  # another channel was quicker
                 self.start()
@@ -71,6 +74,8 @@ class Keeper(threading.Thread):
         renew_at = 0.0
         while True:
             self._busy = False
+            if self._joined:
+                self._joined, renew_at = False, 0.0
             try:
                 if time.monotonic() >= renew_at:
                     renew_at = time.monotonic() + self._renew()
@@ -113,6 +118,8 @@ class Keeper(threading.Thread):
 
     def _renew(self) -> float:
         """Renew all; return in how many seconds to come again."""
+        if not self._leases:
+            return NOTHING_TO_KEEP
         with self._talking:
             asked_at = time.monotonic()
             leases = [lease for lease in self._leases if lease.begun]

@@ -7,7 +7,7 @@ from contextlib import suppress
 from queue import Empty
 from typing import Any
 
-from .channel import LeaseChannel
+from .channel import UNLIMITED_ROOM, LeaseChannel
 from .kombu_parts import stock
 
 
@@ -19,6 +19,9 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
 
     def __init__(self) -> None:
         super().__init__()
+        self.at_once = UNLIMITED_ROOM
+        """How many messages are delivered before the caller is back: with `drain_events` one, for there a message may
+        be carried out where it is delivered, and others must be acknowledged in between."""
         self._asleep = False
         self._bell: tuple[socket.socket, socket.socket] | None = None
 
@@ -43,7 +46,8 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
     def on_poll_start(self) -> None:
         """Called before each wait."""
         for channel in list(self._channels):
-            channel.deliver_arrived()
+            if self.at_once > 1:
+                channel.deliver_arrived()
             self._let_speak(channel)
             if channel.active_fanout_queues:
                 self._register_LISTEN(channel)
@@ -76,7 +80,7 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
 
     def get(self, callback: Any, timeout: float | None = None) -> None:
         """Deliver one message, or wait for one. Raises Empty."""
-        self._in_protected_read = True
+        self._in_protected_read, self.at_once = True, 1
         try:
             if any(channel.deliver_arrived(most=1) for channel in list(self._channels)):
                 return

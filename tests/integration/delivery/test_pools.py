@@ -43,3 +43,16 @@ def test_a_job_in_a_thread_does_not_keep_the_others_waiting_for_room(floor: Floo
     for number in range(40):
         floor.send("jobs.note", number, 0.05)
     floor.ended(*map(str, range(40)), within=timedelta(seconds=10))
+
+
+def test_what_a_solo_worker_has_done_is_not_done_again_when_it_is_killed(floor: Floor) -> None:
+    """It has claimed four at once; each is acknowledged when it is done, not when all are."""
+    victim = floor.worker("--pool", "solo", "--prefetch-multiplier", "4", lease=timedelta(seconds=1))
+    for number in range(4):
+        floor.send("jobs.note", number, 1)
+    eventually(lambda: floor.diary["began 2"])
+    victim.kill()
+    floor.worker(lease=timedelta(seconds=1))
+    diary = floor.ended(*map(str, range(4)))
+    assert diary["began 0"] == 1
+    assert diary["began 3"] == 1
