@@ -125,3 +125,12 @@ def start_a_batch(diary: str) -> str:
 def gone_through(path: str) -> list[str]:
     """The diary's lines."""
     return Path(path).read_text().splitlines() if Path(path).exists() else []
+
+
+@task("dying.hold", time_limit=LIMIT * 3)
+def hold(diary: str, gate: str) -> None:
+    """Run until the gate is there."""
+    note(diary, "began")
+    while not Path(gate).exists():
+        Event().wait(0.05)
+    note(diary, "ended")
