@@ -17,7 +17,7 @@ from project.local.child import Child
 
 # How long a job may be under way before it is taken for lost, and what a lease of half a minute becomes.
 UNFINISHED_AFTER: Final = timedelta(seconds=6)
-ENVIRONMENT: Final = {"LEASE_TIME_SCALE": "0.03", "RETRY_TIME_SCALE": "0.05", "VISIBILITY_TIMEOUT": "5"}
+ENVIRONMENT: Final = {"LEASE_TIME_SCALE": "0.03", "RETRY_TIME_SCALE": "0.05"}
 DYING: Final = (
     "permanent", "exhausted", "error", "soft", "hard", "child_killed", "child_exits", "expired", "rejected", "memory",
     "unknown_outcome", "unknown_task", "wrong_arguments", "undecodable", "no_task", "unsendable",
@@ -51,7 +51,9 @@ class Tally:
 class StormFloor:
     """A context manager; the processes run inside it. What dies is started again by `tend`, as a supervisor would."""
 
-    def __init__(self, *, directory: Path, environment: Mapping[str, str], workers: int, seed: int) -> None:
+    def __init__(
+        self, *, directory: Path, environment: Mapping[str, str], workers: int, seed: int, visibility_timeout: int = 5
+    ) -> None:
         self._draw = random.Random(seed)
         self.sent: dict[str, str] = {}
         worker = [
@@ -66,7 +68,7 @@ class StormFloor:
             name: Child(
                 name=name,
                 command=command,
-                environment={**environment, **ENVIRONMENT},
+                environment={**environment, **ENVIRONMENT, "VISIBILITY_TIMEOUT": str(visibility_timeout)},
                 directory=PROJECT_ROOT,
                 log=directory / f"{name}.log",
             )
