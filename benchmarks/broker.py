@@ -52,8 +52,8 @@ class Broker:
 
     @property
     def url(self) -> str:
-        """Of database 0."""
-        return self.valkey.url
+        """Of database 0, for stock Celery and the others; ours adds what its scheme has more."""
+        return self.valkey.plain_url
 
     def empty(self) -> None:
         """Nothing is left in it."""
@@ -70,13 +70,12 @@ class Broker:
         groups: list[dict[str, Any]] = self.client.xinfo_groups(stream)
         return int(groups[0]["lag"])
 
-    def fill(self, key: str, jobs: int, *, template: bytes | None = None) -> None:
-        """Push *jobs* copies of *template*, or of the list's newest message, each with ids of its own."""
-        message = template or self.newest(key)
-        task_id, tag = _ids(message)
+    def fill(self, key: str, jobs: int, template: bytes) -> None:
+        """Push *jobs* copies of *template*, each with ids of its own."""
+        task_id, tag = _ids(template)
         for first in range(0, jobs, 5_000):
             copies = [
-                message.replace(task_id, str(uuid4()).encode()).replace(tag, str(uuid4()).encode())
+                template.replace(task_id, str(uuid4()).encode()).replace(tag, str(uuid4()).encode())
                 for _ in range(min(5_000, jobs - first))
             ]
             self.client.lpush(key, *copies)

@@ -15,20 +15,30 @@ AT_MOST = 90.0
 
 def drain(contender: Contender, broker: Broker, directory: Path, *, jobs: int) -> dict[str, float]:
     """*jobs* wait; what it costs from when a tenth is done until a tenth is left."""
-    broker.empty()
+    template = sample(contender, broker)
     with contender.working(directory) as fleet:
         with fleet.frozen():
-            fill(contender, broker, jobs)
+            fill(contender, broker, jobs, template)
         return _between(contender, broker, fleet, most=jobs * 0.9, least=jobs * 0.1) | {
             "memory_mb": fleet.memory() / 1e6
         }
 
 
-def fill(contender: Contender, broker: Broker, jobs: int) -> None:
-    """So many jobs wait: by copying one if that is possible, else by its own bulk publishing."""
-    if contender.queue:
-        contender.publish("one_by_one", 1)
-        broker.fill(contender.queue, jobs - 2)
+def sample(contender: Contender, broker: Broker) -> bytes:
+    """A message to copy, taken before any worker is there to take it; empty if it can't be copied."""
+    broker.empty()
+    if not contender.queue:
+        return b""
+    contender.publish("one_by_one", 1)
+    template = broker.newest(contender.queue)
+    broker.empty()
+    return template
+
+
+def fill(contender: Contender, broker: Broker, jobs: int, template: bytes) -> None:
+    """So many jobs wait: copies of *template* if there is one, else by the contender's own bulk publishing."""
+    if template:
+        broker.fill(contender.queue, jobs, template)
     else:
         contender.publish("bulk", jobs)
 
