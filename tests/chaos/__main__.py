@@ -44,7 +44,9 @@ def one(scenario: Scenario, arguments: list[str]) -> int:
     parser.add_argument("--transport", choices=TRANSPORTS, default=LEASE, help="(%(default)s)")
     parser.add_argument("--lease", type=float, default=5, metavar="SECONDS", help="its length (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn at random (%(default)s)")
-    parser.add_argument("--ledger", action="store_true", help="jobs are toolkit tasks with an effect in PostgreSQL")
+    if scenario.with_ledger:
+        parser.add_argument("--ledger", action="store_true", help="jobs are toolkit tasks with an effect in PostgreSQL")
+    parser.set_defaults(ledger=False)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave logs, journal and the broker's files in DIR")
     chosen = parser.parse_args(arguments)
     with database(chosen.ledger):

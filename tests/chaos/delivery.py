@@ -23,10 +23,15 @@ from tests.chaos.transports import LEASE, TRANSPORTS
 def main(arguments: list[str]) -> int:
     """Play them all, or those asked for."""
     chosen = _parser().parse_args(arguments)
+    if chosen.page:
+        page_write(record_read())
+        return 0
     outcomes = []
     with database(chosen.ledger):
         for scenario in _wanted(chosen.only or scenarios()):
-            for transport in TRANSPORTS if chosen.both or chosen.docs else [chosen.transport]:
+            if chosen.ledger and not scenario.with_ledger:
+                continue
+            for transport in TRANSPORTS if chosen.both else [chosen.transport]:
                 outcome = play(
                     scenario,
                     transport=transport,
@@ -70,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--both", action="store_true", help="the leased transport and stock Celery, one after the other"
     )
-    parser.add_argument("--docs", action="store_true", help="both, and write docs/chaos.md and the figures beside it")
+    parser.add_argument("--docs", action="store_true", help="put the figures into docs/chaos.jsonl and docs/chaos.md")
+    parser.add_argument("--page", action="store_true", help="write docs/chaos.md out of docs/chaos.jsonl; play nothing")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these scenarios instead of all")
     parser.add_argument("--lease", type=float, default=5, metavar="SECONDS", help="its length (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn at random (%(default)s)")

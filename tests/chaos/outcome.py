@@ -57,6 +57,11 @@ class Outcome:
         return [name for name, bad in found.items() if bad and name not in allowed]
 
     @property
+    def name(self) -> str:
+        """The scenario, and whether the jobs were toolkit tasks."""
+        return self.scenario if self.doubled_effects is None else f"{self.scenario}, ledger"
+
+    @property
     def line(self) -> str:
         """As JSON."""
         return json.dumps(asdict(self))

@@ -21,7 +21,7 @@ def record_read(file: Path = FILE) -> list[Outcome]:
 
 
 def record_merge(outcomes: Iterable[Outcome], file: Path = FILE) -> None:
-    """Put these in place of earlier ones of the same scenario and transport, leaving the others."""
-    kept = {(one.scenario, one.transport): one for one in record_read(file)}
-    kept.update({(one.scenario, one.transport): one for one in outcomes})
+    """Put these in place of earlier ones of the same name and transport, leaving the others."""
+    kept = {(one.name, one.transport): one for one in record_read(file)}
+    kept.update({(one.name, one.transport): one for one in outcomes})
     file.write_text("".join(f"{one.line}\n" for one in kept.values()))

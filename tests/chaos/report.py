@@ -11,7 +11,7 @@ from tests.chaos.outcome import Outcome
 from tests.chaos.scenario import Scenario, scenarios
 
 PAGE: Final = PROJECT_ROOT / "docs" / "chaos.md"
-BEGIN: Final = "<!-- begin: ./run chaos delivery --docs -->\n"
+BEGIN: Final = "<!-- begin: ./run chaos delivery --both --docs -->\n"
 END: Final = "<!-- end -->\n"
 HEAD: Final = (
     "scenario",
@@ -24,6 +24,7 @@ HEAD: Final = (
     "kept",
     "doubled",
     "needless",
+    "effects doubled",
     "recovery",
 )
 
@@ -46,11 +47,14 @@ def page_write(outcomes: Sequence[Outcome], page: Path = PAGE) -> None:
     known = scenarios()
     order = list(known)
     measured = sorted(
-        (one for one in outcomes if one.scenario in known), key=lambda one: (order.index(one.scenario), one.transport)
+        (one for one in outcomes if one.scenario in known),
+        key=lambda one: (order.index(one.scenario), one.name, one.transport),
     )
     names = dict.fromkeys(one.scenario for one in measured)
     stories = [_story(known[name]) for name in names]
-    page.write_text(before + BEGIN + "\n" + table(measured) + "\n\n" + "\n".join(stories) + "\n\n" + END + after)
+    leases = " and ".join(f"{seconds:g} s" for seconds in sorted({one.lease_seconds for one in measured}))
+    parts = [table(measured), f"The lease and stock Celery's visibility timeout are {leases}.", "\n".join(stories)]
+    page.write_text(before + BEGIN + "\n" + "\n\n".join(parts) + "\n\n" + END + after)
 
 
 def _story(scenario: Scenario) -> str:
@@ -66,8 +70,9 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
 
     seconds = outcome.recovery_seconds
     return (
-        outcome.scenario,
+        outcome.name,
         outcome.transport,
-        *(cell(name, getattr(outcome, name)) for name in HEAD[2:-1]),
+        *(cell(name, getattr(outcome, name)) for name in HEAD[2:-2]),
+        "–" if outcome.doubled_effects is None else cell("doubled_effects", outcome.doubled_effects),
         cell("recovery_seconds", "–" if seconds is None else f"{seconds / outcome.lease_seconds:.2f}"),
     )

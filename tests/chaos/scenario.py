@@ -18,13 +18,15 @@ class Scenario:
     """One way in which things go wrong.
 
     name: words with underscores; story: what is done, in one line. play: does it, and returns when all is over.
-    always: the broker fsyncs each write. allowed: figures that can't be perfect here on any transport; because: why.
+    always: the broker fsyncs each write. with_ledger: its jobs can be toolkit tasks as well.
+    allowed: figures that can't be perfect here on any transport; because: why.
     """
 
     name: str
     story: str
     play: Play
     always: bool = False
+    with_ledger: bool = True
     allowed: frozenset[str] = frozenset()
     because: str = ""
 
@@ -33,13 +35,25 @@ _SCENARIOS: dict[str, Scenario] = {}
 
 
 def scenario(
-    name: str, story: str, *, always: bool = False, allowed: Iterable[str] = (), because: str = ""
+    name: str,
+    story: str,
+    *,
+    always: bool = False,
+    with_ledger: bool = True,
+    allowed: Iterable[str] = (),
+    because: str = "",
 ) -> Callable[[Play], Play]:
     """Register the decorated function under *name*."""
 
     def register(play: Play) -> Play:
         _SCENARIOS[name] = Scenario(
-            name=name, story=story, play=play, always=always, allowed=frozenset(allowed), because=because
+            name=name,
+            story=story,
+            play=play,
+            always=always,
+            with_ledger=with_ledger,
+            allowed=frozenset(allowed),
+            because=because,
         )
         return play
 

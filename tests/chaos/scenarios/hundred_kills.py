@@ -10,14 +10,14 @@ from tests.chaos.worker import Worker
 
 WORKERS = "a b c d"
 AHEAD = 100  # so many jobs always wait, so that no kill meets an idle worker
-BETWEEN = (10, 60)  # jobs done between two kills
+BETWEEN = (5, 35)  # jobs done between two kills
 
 
 @scenario(
     "hundred_kills",
     "100 SIGKILLs during a drain, of whole workers and of main processes alone, of four, drawn at random",
-    allowed=("kept",),
-    because="a job whose worker happens to be killed three times under it is put aside",
+    allowed=("kept", "recovery_seconds"),
+    because="a job that is cut may be claimed by a worker that is killed next; at the third death it is put aside",
 )
 def hundred_kills(arena: Arena) -> None:
     """The killed are started again at once."""
