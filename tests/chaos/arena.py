@@ -92,7 +92,7 @@ class Arena:
         settings = settings_for(self.transport, lease=self.lease, port=port or self.broker.port, prefetch=prefetch)
         environment = {
             **self._environment,
-            "BROKER_URL": settings["broker_url"],
+            "BROKER_URL": self.broker.url,
             journal.FILE: str(self.journal.file),
             SETTINGS: json.dumps(settings),
         }
@@ -101,6 +101,7 @@ class Arena:
                 name,
                 directory=self._directory,
                 environment=environment,
+                broker=settings["broker_url"],
                 ledger=self.ledger,
                 skew=skew,
                 options=options,
@@ -151,6 +152,11 @@ class Arena:
     def started(self, jobs: list[int], *, within: timedelta = timedelta(seconds=30)) -> bool:
         """Wait until all of *jobs* have begun to run."""
         return wait_until(lambda: {run.job for run in self.journal.read()} >= set(jobs), within=within)
+
+    def runner_of(self, job: int) -> Worker:
+        """The worker that began *job* last."""
+        run = next(run for run in reversed(self.journal.read()) if run.job == job)
+        return self.workers[run.worker.partition(".")[0]]
 
     def on_broker(self) -> set[int]:
         """Jobs that are on the broker in any form, the intake excepted."""

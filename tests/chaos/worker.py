@@ -19,8 +19,9 @@ from project.local.child import Child
 from tests.chaos import journal
 from tests.chaos.tally import Harm
 
-PLAIN: Final = ("-A", "tests.chaos.worker_app", "worker")
-LEDGER: Final = ("-A", "project", "worker", "--include", "tests.chaos.ledger_app")
+PLAIN: Final = ("-A", "tests.chaos.worker_app")
+LEDGER: Final = ("-A", "project")
+WORKER: Final = ("worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
 
 
 class Worker:
@@ -30,23 +31,22 @@ class Worker:
     """
 
     def __init__(
-        self, name: str, *, directory: Path, environment: Mapping[str, str], ledger: bool, skew: timedelta, options: str
+        self,
+        name: str,
+        *,
+        directory: Path,
+        environment: Mapping[str, str],
+        broker: str,
+        ledger: bool,
+        skew: timedelta,
+        options: str,
     ) -> None:
         self.name = name
         self.harms: dict[str, list[Harm]] = defaultdict(list)
         celery = ["celery"] if not skew else ["tests.chaos.skewed_clock", str(skew.total_seconds())]
-        self._command = [
-            *(sys.executable, "-m", *celery, *(LEDGER if ledger else PLAIN)),
-            *(
-                "--hostname",
-                f"{name}@%h",
-                "--loglevel",
-                "INFO",
-                "--without-gossip",
-                "--without-mingle",
-                *options.split(),
-            ),
-        ]
+        words = [*celery, *(LEDGER if ledger else PLAIN), "--broker", broker, *WORKER, "--hostname", f"{name}@%h"]
+        include = ["--include", "tests.chaos.ledger_app"] if ledger else []
+        self._command = [sys.executable, "-m", *words, *include, *options.split()]
         self._environment = environment
         self._directory = directory
         self._children: list[Child] = []
