@@ -18,6 +18,7 @@ from tests.chaos.playing import database, play
 from tests.chaos.scenario import Scenario, scenarios
 from tests.chaos.suggestion import suggestion
 from tests.chaos.transports import LEASE, TRANSPORTS
+from tests.chaos.worker import POOLS, PREFORK
 
 WHOLE = {"delivery": delivery.main, "letters": letters.main, "orders": orders.main}
 
@@ -46,6 +47,7 @@ def one(scenario: Scenario, arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of everything that is drawn at random (%(default)s)")
     if scenario.with_ledger:
         parser.add_argument("--ledger", action="store_true", help="jobs are toolkit tasks with an effect in PostgreSQL")
+    parser.add_argument("--pool", choices=POOLS, default=PREFORK, help="of the workers (%(default)s)")
     parser.set_defaults(ledger=False)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave logs, journal and the broker's files in DIR")
     chosen = parser.parse_args(arguments)
@@ -57,6 +59,7 @@ def one(scenario: Scenario, arguments: list[str]) -> int:
             seed=chosen.seed,
             ledger=chosen.ledger,
             keep=chosen.keep,
+            pool=chosen.pool,
         )
     print(outcome.line)  # noqa: T201
     return 1 if outcome.misses(scenario.allowed) else 0

@@ -22,7 +22,7 @@ from tests.chaos.names import DIE, RUN_JOB, SETTINGS
 from tests.chaos.outcome import Outcome
 from tests.chaos.tally import Harm
 from tests.chaos.transports import settings_for
-from tests.chaos.worker import Worker
+from tests.chaos.worker import PREFORK, Worker
 
 READY_WITHIN = timedelta(seconds=60)
 DJANGO = "DJANGO_SETTINGS_MODULE"  # where it is set, Celery sets up Django
@@ -42,9 +42,11 @@ class Arena:
         seed: int = 1,
         ledger: bool = False,
         always: bool = False,
+        pool: str = PREFORK,
     ) -> None:
         self.transport, self.lease, self.seed, self.ledger = transport, lease, seed, ledger
         plain = {name: value for name, value in environment.items() if name != DJANGO}
+        self.pool = pool
         self._environment = environment if ledger else plain
         self.draw = random.Random(seed)
         self.broker = (AlwaysBroker if always else EverysecBroker)(directory=directory / "broker")
@@ -86,9 +88,9 @@ class Arena:
         port: int | None = None,
         prefetch: int = 1,
         skew: timedelta = timedelta(0),
-        options: str = "--concurrency 1",
+        pool: str = "",
     ) -> list[Worker]:
-        """Start a worker for each of the *names* (words); return when all consume."""
+        """Start a worker for each of the *names* (words), one job at a time each; return when all consume."""
         settings = settings_for(self.transport, lease=self.lease, port=port or self.broker.port, prefetch=prefetch)
         environment = {
             **self._environment,
@@ -104,7 +106,7 @@ class Arena:
                 broker=settings["broker_url"],
                 ledger=self.ledger,
                 skew=skew,
-                options=options,
+                pool=pool or self.pool,
             )
             for name in names.split()
         ]
@@ -152,6 +154,10 @@ class Arena:
     def started(self, jobs: list[int], *, within: timedelta = timedelta(seconds=30)) -> bool:
         """Wait until all of *jobs* have begun to run."""
         return wait_until(lambda: {run.job for run in self.journal.read()} >= set(jobs), within=within)
+
+    def runs_of(self, job: int) -> int:
+        """How many runs of *job* have begun."""
+        return sum(run.job == job for run in self.journal.read())
 
     def runner_of(self, job: int) -> Worker:
         """The worker that began *job* last."""

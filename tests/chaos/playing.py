@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.chaos.arena import Arena
 from tests.chaos.outcome import Outcome
 from tests.chaos.scenario import Scenario
+from tests.chaos.worker import PREFORK
 
 
 def play(
@@ -23,6 +24,7 @@ def play(
     ledger: bool = False,
     environment: Mapping[str, str] | None = None,
     keep: Path | None = None,
+    pool: str = PREFORK,
 ) -> Outcome:
     """Play it and count.
 
@@ -39,6 +41,7 @@ def play(
             seed=seed,
             ledger=ledger,
             always=scenario.always,
+            pool=pool,
         ) as arena,
     ):
         scenario.play(arena)

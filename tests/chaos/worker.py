@@ -21,6 +21,8 @@ from tests.chaos.tally import Harm
 
 PLAIN: Final = ("-A", "tests.chaos.worker_app")
 LEDGER: Final = ("-A", "project")
+PREFORK: Final = "prefork"
+POOLS: Final = (PREFORK, "threads", "solo")
 WORKER: Final = ("worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
 
 
@@ -39,14 +41,14 @@ class Worker:
         broker: str,
         ledger: bool,
         skew: timedelta,
-        options: str,
+        pool: str,
     ) -> None:
         self.name = name
         self.harms: dict[str, list[Harm]] = defaultdict(list)
         celery = ["celery"] if not skew else ["tests.chaos.skewed_clock", str(skew.total_seconds())]
         words = [*celery, *(LEDGER if ledger else PLAIN), "--broker", broker, *WORKER, "--hostname", f"{name}@%h"]
         include = ["--include", "tests.chaos.ledger_app"] if ledger else []
-        self._command = [sys.executable, "-m", *words, *include, *options.split()]
+        self._command = [sys.executable, "-m", *words, *include, "--pool", pool, "--concurrency", "1"]
         self._environment = environment
         self._directory = directory
         self._children: list[Child] = []
@@ -79,7 +81,7 @@ class Worker:
         os.kill(self.child.pid, signal.SIGKILL)
 
     def kill_child(self) -> None:
-        """SIGKILL of a pool process; the main process lives on."""
+        """SIGKILL of a pool process; the main process lives on. Raises LookupError for a pool without processes."""
         self._harmed(final=False)
         psutil.Process(self.child.pid).children()[0].kill()
 

@@ -16,7 +16,7 @@ FROZEN = "a b c d e"
 )
 def frozen_idle(arena: Arena) -> None:
     """What is popped into the socket of a frozen process must not be gone when that process dies."""
-    idle = arena.start_workers(FROZEN, options="--pool solo")
+    idle = arena.start_workers(FROZEN, pool="solo")
     for worker in idle:
         worker.freeze()
     jobs = arena.send(10)
