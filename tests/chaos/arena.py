@@ -55,6 +55,7 @@ class Arena:
         self.sent: dict[str, int] = {}
         self.refused: list[int] = []
         self.poison: set[int] = set()
+        self.may_be_forgotten: set[int] = set()  # jobs that are told to the disk no sooner than the power is cut
         self.faults = 0  # harm that was done to the broker or to connections
         self._directory = directory
         self._began = time.monotonic()
@@ -218,7 +219,7 @@ class Arena:
 
         runs, missing, there, kept = self.journal.read(), self.missing, self.on_broker(), self.kept()
         by_job, harms = tally.runs_by_job(runs), self.harms
-        sent = set(self.sent.values())
+        sent, gone = set(self.sent.values()), missing - there - kept
         return Outcome(
             scenario=scenario,
             transport=self.transport,
@@ -226,7 +227,8 @@ class Arena:
             refused=len(self.refused),
             done=len(sent & self.journal.done),
             kept=len(kept),
-            lost=len(missing - there - kept),
+            lost=len(gone - self.may_be_forgotten),
+            forgotten=len(gone & self.may_be_forgotten),
             stuck=len(there),
             doubled=sum(len(its_runs) > 1 for job, its_runs in by_job.items() if job not in self.poison),
             needless=len(tally.needless(runs, harms)),

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
@@ -13,6 +14,7 @@ import redis
 
 from project.local.ports import HOST, FreePorts
 from project.local.valkey import BrokerValkey, Valkey
+from project.local.waiting import wait_until
 from tests.chaos.fsynced import Fsynced
 
 UUID: Final = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -67,6 +69,11 @@ class EverysecBroker(Valkey):
         self.kill()
         if self._fsynced:
             os.truncate(self._file(), self._fsynced.size)
+
+    def everything_on_disk(self) -> bool:
+        """Wait until all that has been written so far would survive a power cut."""
+        fsynced, size = self._fsynced, self._file().stat().st_size
+        return fsynced is None or wait_until(lambda: fsynced.size >= size, within=timedelta(seconds=10))
 
     def ids(self) -> set[str]:
         """Every UUID in whatever it stores, except in the intake: what isn't here is no message any more."""

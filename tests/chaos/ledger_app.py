@@ -13,7 +13,7 @@ from celery.signals import worker_ready
 from project.celery import app
 from tasks import task
 from tests.chaos.journal import note
-from tests.chaos.ledger_effects import effect_add
+from tests.chaos.ledger_effects import KEYS, effect_add
 from tests.chaos.names import RUN_JOB, SETTINGS
 
 app.conf.update(json.loads(os.environ.get(SETTINGS, "{}")))
@@ -25,7 +25,7 @@ def say_ready(**_: Any) -> None:
     note("ready")
 
 
-@task(RUN_JOB, time_limit=timedelta(minutes=5), effect="database", once="chaos:{job}")
+@task(RUN_JOB, time_limit=timedelta(minutes=5), effect="database", once=KEYS + "{job}")
 def run_job(job: int, seconds: float = 0) -> None:
     """Take *seconds*."""
     note("start", job)

@@ -7,11 +7,13 @@ from typing import Final
 from django.db import connection
 
 TABLE: Final = "chaos_effects"
+KEYS: Final = "chaos:"  # what the jobs' idempotency keys begin with
 
 
 def effects_prepare() -> None:
-    """Make the table, empty."""
+    """Make the table, empty, and have the ledger forget the jobs of an earlier scenario: their numbers are the same."""
     with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM tasks_ledger WHERE key LIKE %s", [f"{KEYS}%"])
         cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
         cursor.execute(f"CREATE TABLE {TABLE} (job integer NOT NULL)")
 

@@ -16,7 +16,8 @@ class Outcome:
 
     sent: jobs whose publishing was answered. refused: jobs whose publishing raised an error.
     done: jobs that ran to their end at least once. kept: jobs in the intake, for a person to look at.
-    lost: sent, never done, and nowhere on the broker any more. stuck: still on the broker when all should be over.
+    lost: sent, never done, and nowhere on the broker any more. forgotten: the same, of jobs whose publishing had not
+    reached the disk when the power was cut. stuck: still on the broker when all should be over.
     doubled: jobs of which more than one run began; needless: those among them whose earlier run's worker was neither
     killed nor frozen. most_runs: of one job. doubled_effects: jobs whose effect happened twice; None without a ledger.
     recovery_seconds: the longest time from harm to a worker until a job that was cut by it ran anew.
@@ -31,6 +32,7 @@ class Outcome:
     done: int
     kept: int
     lost: int
+    forgotten: int
     stuck: int
     doubled: int
     needless: int

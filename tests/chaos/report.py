@@ -20,6 +20,7 @@ HEAD: Final = (
     "sent",
     "done",
     "lost",
+    "forgotten",
     "stuck",
     "kept",
     "doubled",

@@ -17,6 +17,7 @@ GOOD = Outcome(
     done=10,
     kept=0,
     lost=0,
+    forgotten=0,
     stuck=0,
     doubled=1,
     needless=0,
