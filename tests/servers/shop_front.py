@@ -47,6 +47,8 @@ class ShopFront:
             headers={"X-CSRFToken": cookies["csrftoken"]},
             timeout=20,
             trust_env=False,
+            # The server closes an idle connection when it likes; a request sent just then would fail, not the order.
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
 
     def start(self) -> None:
