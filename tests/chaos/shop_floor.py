@@ -24,7 +24,7 @@ from project.local.waiting import wait_until
 # How long a job may be under way before it is taken for lost, and what a lease of a minute becomes.
 UNFINISHED_AFTER = timedelta(seconds=4)
 LEASE_TIME_SCALE = 0.03
-VISIBILITY_TIMEOUT = 5
+VISIBILITY_TIMEOUT = 2
 PYTHON = [sys.executable, "-m"]
 
 

@@ -50,8 +50,7 @@ def test_two_processes_never_choose_the_same_port() -> None:
         theirs = int(other.stdout.readline())
         ours = PreferredPorts({"web": wanted}).pick("web")
         other.communicate()
-    assert theirs == wanted
-    assert ours != theirs
+    assert wanted <= theirs < ours  # not always the wanted one itself: any program may have that
 
 
 def test_when_every_port_is_taken_the_error_says_what_to_do() -> None:
