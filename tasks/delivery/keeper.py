@@ -109,6 +109,8 @@ class Keeper(threading.Thread):
             try:
                 self.release(lease)
             except (RedisError, OSError) as error:
+                if not lease.held:
+                    continue
                 logger.warning(
                     "%d messages could not be given back (%s); others get them when the lease has run out, in %s",
                     len(lease.held),

@@ -21,6 +21,7 @@ from celery.exceptions import InvalidTaskError, WorkerLostError
 from celery.worker import state
 from kombu.utils.imports import symbol_by_name
 
+from .child_deaths import deaths_seen_at_once
 from .intake import UNDECODABLE
 from .keeper import release_all
 from .message import LeasedMessage
@@ -106,6 +107,7 @@ class Leases(bootsteps.StartStopStep):
         pool = getattr(c.pool, "_pool", None)
         if isinstance(pool, AsynPool):
             c.pool.flush = partial(flush_gently, pool)
+            deaths_seen_at_once(pool)
         channel = c.connection.default_channel
         if not self._checked:
             channel.check_server()

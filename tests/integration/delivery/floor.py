@@ -27,6 +27,11 @@ class Floor:
     directory: Path
     client: Redis
     workers: list[WorkerProcess] = field(default_factory=list)
+    others: frozenset[str] = frozenset()
+    """Connections that were there before: this process's own, for one."""
+
+    def __post_init__(self) -> None:
+        self.others = frozenset(self._connections())
 
     def worker(
         self, *options: str, url: str = "", lease: timedelta = LEASE, within: timedelta = timedelta(seconds=60)
@@ -108,11 +113,14 @@ class Floor:
 
     def cut_connections(self) -> None:
         """Have the server close every connection of workers to this database."""
-        own = self.client.client_id()
+        for one in self._connections():
+            if one not in self.others:
+                self.client.client_kill_filter(_id=one)
+
+    def _connections(self) -> list[str]:
         database = self.client.connection_pool.connection_kwargs["db"]
-        for one in self.client.client_list():
-            if int(one["db"]) == database and int(one["id"]) != own:
-                self.client.client_kill_filter(_id=one["id"])
+        own = self.client.client_id()
+        return [one["id"] for one in self.client.client_list() if int(one["db"]) == database and int(one["id"]) != own]
 
     def close(self) -> None:
         """Kill what still runs."""
