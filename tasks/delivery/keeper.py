@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kombu.log import get_logger
 from redis.exceptions import RedisError
 
+from .forks import ForkGate
 from .lease import Lease
 from .names import EXPIRED, HEARD, HELD, LATER, LATER_MESSAGES, OWNERS, WAITING
 from .scripts import ScriptClient
@@ -47,6 +48,7 @@ class Keeper(threading.Thread):
         self._leases: set[Lease] = set()
         self._wake = threading.Event()
         self._talking = threading.Lock()
+        self._gate = ForkGate()
         self._busy = self._joined = False
         self._pid = os.getpid()
 
@@ -77,9 +79,10 @@ class Keeper(threading.Thread):
             if self._joined:
                 self._joined, renew_at = False, 0.0
             try:
-                if time.monotonic() >= renew_at:
-                    renew_at = time.monotonic() + self._renew()
-                self._tell()
+                with self._gate:
+                    if time.monotonic() >= renew_at:
+                        renew_at = time.monotonic() + self._renew()
+                    self._tell()
             except (RedisError, OSError) as error:
                 logger.warning("leases can't be renewed now, trying again: %s", type(error).__name__)
                 renew_at = time.monotonic() + AFTER_FAILURE

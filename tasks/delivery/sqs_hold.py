@@ -17,6 +17,8 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .forks import ForkGate
+
 log = logging.getLogger(__name__)
 
 LOOKS_A_TIMEOUT: Final = 3
@@ -30,6 +32,7 @@ class Hold:
         self._client, self._held, self._timeout = client, held, timeout
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+        self._gate = ForkGate()
 
     def begin(self) -> None:
         """Start the thread, unless it runs."""
@@ -57,7 +60,8 @@ class Hold:
             for number, receipt in enumerate(receipts)
         ]
         try:
-            answer = self._client.change_message_visibility_batch(QueueUrl=queue, Entries=entries)
+            with self._gate:
+                answer = self._client.change_message_visibility_batch(QueueUrl=queue, Entries=entries)
         except (ClientError, BotoCoreError, OSError) as error:
             log.warning("SQS did not extend the hold on %d messages (%s); trying again", len(receipts), error)
             return

@@ -6,15 +6,13 @@ written, and what is to be done after the commit: acknowledging the message, abo
     noticed ──commit──▶ written ──▶ acknowledged
        └── the database is away: tried again, as long as it takes; the worker dies meanwhile: the broker delivers again
 
-No child is forked while it writes. A child has a copy of every lock, and nobody to free those that this thread held:
-one forked in the middle of an import here would wait for ever at the first import of the same module. What kills a
-child gives the thread work and calls for a new child in the same moment, so that is no rare case.
+No child is forked while it writes (see `forks`). What kills a child gives the thread work and calls for a new child in
+the same moment.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +23,7 @@ from typing import Any, Final
 
 from django.db import InterfaceError, OperationalError, connections, transaction
 
+from ..delivery.forks import ForkGate
 from ..enqueue import rows
 
 log = logging.getLogger(__name__)
@@ -32,8 +31,6 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE: Final = timedelta(milliseconds=200)
 LONGEST_PAUSE: Final = timedelta(seconds=5)
 TRIES: Final = 3
-FORK_WAITS: Final = timedelta(seconds=2)
-"""At most, for a database that doesn't answer: the event loop stands still meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +46,12 @@ class Registrar:
     """Writes one entry after the other. Its thread starts with the first one."""
 
     def __init__(self) -> None:
-        self.begin_anew()
-
-    def begin_anew(self) -> None:
-        """With nothing to write and no thread, as in a child that was just forked."""
         self._entries: SimpleQueue[Entry] = SimpleQueue()
         self._lock = threading.RLock()  # `put` may be called by a signal handler, in the middle of a `put`
         self._thread: threading.Thread | None = None
         self._left = 0
         self._done = threading.Condition(self._lock)
-        self._writing = threading.RLock()
-        self._is_forking = False
+        self._gate = ForkGate()
 
     def put(self, what: str, write: Callable[[], Any], then: Callable[[Any], object]) -> None:
         """Write, commit, then do *then*. Returns at once."""
@@ -75,16 +67,6 @@ class Registrar:
         with self._done:
             return self._done.wait_for(lambda: self._left == 0, within.total_seconds())
 
-    def before_fork(self) -> None:
-        """Wait until nothing is being written, and hold what comes."""
-        self._is_forking = self._writing.acquire(timeout=FORK_WAITS.total_seconds())
-
-    def after_fork(self) -> None:
-        """In the parent: go on."""
-        if self._is_forking:
-            self._is_forking = False
-            self._writing.release()
-
     def _run(self) -> None:
         while True:
             entry = self._entries.get()
@@ -96,13 +78,13 @@ class Registrar:
                     self._done.notify_all()
                     is_idle = self._left == 0
                 if is_idle:  # no connection to be inherited by the next child
-                    with self._writing:
+                    with self._gate:
                         connections[rows.alias()].close()
 
     def _carry_out(self, entry: Entry) -> None:
         try:
             written = self._written(entry)
-            with self._writing:
+            with self._gate:
                 entry.then(written)
         except Exception:
             # Whatever it was, the message is not acknowledged: it comes again.
@@ -112,7 +94,7 @@ class Registrar:
         pause, mistakes = FIRST_PAUSE, 0
         while True:
             try:
-                with self._writing, transaction.atomic(using=rows.alias()):
+                with self._gate, transaction.atomic(using=rows.alias()):
                     return entry.write()
             except (OperationalError, InterfaceError) as error:
                 log.warning("%s is not written down yet: %s", entry.what, type(error).__name__)
@@ -121,13 +103,10 @@ class Registrar:
                 if mistakes == TRIES:
                     raise
                 log.exception("%s could not be written down", entry.what)
-            with self._writing:
+            with self._gate:
                 connections[rows.alias()].close()
             time.sleep(pause.total_seconds())
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
 registrar: Final = Registrar()
-os.register_at_fork(
-    before=registrar.before_fork, after_in_parent=registrar.after_fork, after_in_child=registrar.begin_anew
-)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from tasks.execution import registrar as module
+from tasks.delivery import forks
 from tasks.execution.registrar import registrar
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,7 +40,7 @@ def forked(writing: Writing) -> bool:
 
 def test_a_fork_waits_for_what_is_being_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """The event loop forks in its own thread, and doesn't see what the registrar holds."""
-    monkeypatch.setattr(module, "FORK_WAITS", WITHIN)
+    monkeypatch.setattr(forks, "FORK_WAITS", WITHIN)
     writing = Writing()
     threading.Timer(0.2, writing.enough.set).start()
     assert forked(writing)
@@ -49,7 +49,7 @@ def test_a_fork_waits_for_what_is_being_written(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_database_that_hangs_does_not_stop_the_event_loop_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then the child takes its chance, and the registrar still writes when it can."""
-    monkeypatch.setattr(module, "FORK_WAITS", timedelta(milliseconds=100))
+    monkeypatch.setattr(forks, "FORK_WAITS", timedelta(milliseconds=100))
     writing = Writing()
     assert not forked(writing)
     writing.enough.set()
