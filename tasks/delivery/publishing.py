@@ -22,6 +22,7 @@ from redis.retry import Retry
 
 from .kombu_parts import stock
 from .names import SEEN
+from .routing import Unroutable, may_reach_nobody, unroutable
 from .scripts import ScriptClient
 
 WINDOW_MS: Final = 10 * 60 * 1000
@@ -155,7 +156,16 @@ class PublishingChannel(stock.Channel):  # type: ignore[misc] # kombu has no typ
     def _next_delivery_tag(self) -> PublicationTag:
         return self.publisher.next_tag()
 
+    def _lookup(self, exchange: str, routing_key: str, default: str | None = None) -> Any:
+        """The queues that a message goes to. Raises Unroutable where kombu would drop it."""
+        queues = super()._lookup(exchange, routing_key, default)
+        if not any(queues) and not may_reach_nobody(exchange):
+            raise unroutable(self, exchange, routing_key)
+        return queues
+
     def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
+        if not queue:
+            raise Unroutable("", "")
         if kwargs.get("_publish_batch") is not None:
             super()._put(queue, message, **kwargs)
             return
