@@ -116,6 +116,8 @@ class RelayLoop:
         connection = connections[rows.alias()].connection
         if not connection.fileno() or self._stopping:
             return
+        if list(connection.notifies(timeout=0)):  # came with the answer to another question, so nothing would wake us
+            return
         ready, _, _ = select.select([connection.fileno(), self._woken], [], [], longest.total_seconds())
         if connection.fileno() in ready:
             for _ in connection.notifies(timeout=0):

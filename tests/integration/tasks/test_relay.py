@@ -69,7 +69,7 @@ def test_the_relay_sends_what_is_committed_as_soon_as_it_is(relay: Child) -> Non
     assert wait_until(lambda: "relay started" in relay.log_tail(), within=WITHIN)
     with transaction.atomic():
         task_id = take_note.enqueue(1)
-    assert wait_until(lambda: waiting_at_broker() == 1, within=timedelta(seconds=5))
+    assert wait_until(lambda: waiting_at_broker() == 1, within=WITHIN)
     assert OutboxMessage.objects.get(task_id=task_id).state == "sent"
 
 
