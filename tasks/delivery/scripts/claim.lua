@@ -71,6 +71,7 @@ local function take(place, most)
         if #raw > most_bytes then
             local counts = counts_read(P, raw)
             counts[1] = counts[1] + 1
+            redis.call('HSET', KEYS[2], 'n', number) -- or the next one would get its number, and its entry in the intake
             intake_add(P, owner .. ':' .. number, 'too_large', key, raw, counts, owner, now)
         else
             redis.call('HSET', KEYS[2], 'n', number, number, record_of(now, key, raw))

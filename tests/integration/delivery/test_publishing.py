@@ -13,7 +13,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 import tasks.delivery  # noqa: F401 # registers the schemes
 from tasks.delivery.channel import LeaseChannel
-from tasks.delivery.publishing import CALLS_A_NAME, Publisher
+from tasks.delivery.names import SEEN
+from tasks.delivery.publishing import CALLS_A_NAME, WINDOW_MS, Publisher
 
 
 @pytest.fixture
@@ -94,3 +95,13 @@ def test_what_is_published_for_a_stock_worker_is_what_stock_kombu_writes(
         message.ack()
         simple.close()
     assert client.llen("jobs") == 0
+
+
+def test_a_call_that_is_repeated_is_dropped_whole_and_another_one_is_not(connection: Connection, client: Redis) -> None:
+    """Whatever the order in which calls arrive. The server remembers for a while, and not for ever."""
+    channel: Any = connection.default_channel
+    first, second = channel.publisher.next_tag(), channel.publisher.next_tag()
+    for tag, messages in ((second, "c"), (first, "ab"), (second, "c"), (first, "ab")):
+        channel.put_all(tag, [("jobs", message) for message in messages])
+    assert client.lrange("jobs", 0, -1) == [b"b", b"a", b"c"]
+    assert 0 < int(client.pttl(f"{SEEN}{first.publisher}")) <= WINDOW_MS
