@@ -17,7 +17,8 @@ from kombu.utils.json import dumps
 from kombu.utils.objects import cached_property
 from redis import Redis
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from .kombu_parts import stock
@@ -152,6 +153,13 @@ class PublishingChannel(stock.Channel):  # type: ignore[misc] # kombu has no typ
         super()._inplace_augment_message(message, exchange, routing_key)
         if isinstance(repeated, PublicationTag):
             message["properties"]["delivery_tag"] = repeated
+
+    def _queue_bind(self, *binding: Any) -> None:
+        try:
+            super()._queue_bind(*binding)
+        except ResponseError as refusal:
+            # A replica that was the primary, a full disk: a worker that is connecting would end at any other error.
+            raise RedisConnectionError(f"the server refuses: {refusal}") from refusal
 
     def _next_delivery_tag(self) -> PublicationTag:
         return self.publisher.next_tag()

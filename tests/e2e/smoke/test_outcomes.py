@@ -125,7 +125,7 @@ def test_a_pickle_is_refused_and_does_no_harm(stage: Stage, worker: Any) -> None
     stage.await_quiet()
 
     assert stage.said("pickled") == []
-    assert worker.container.child_pids() == before
+    assert set(before) <= set(worker.container.child_pids()), "nor did a process of its pool die"
     assert "Refusing to deserialize" in worker.logs()
 
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -162,7 +163,8 @@ def test_an_environment_without_its_python_is_made_anew(installed: Checkout) -> 
 
 def test_interrupted_and_run_twice_at_once_it_ends_up_whole(checkout: Checkout) -> None:
     """Ctrl-C in the middle leaves half an environment; two starts at once must not write into one another."""
-    interrupted = checkout.begin("up")
+    halfway = f'[ "$2" = venv ] || exec {sys.executable} "$@"; mkdir -p "$3/bin"; exec {shutil.which("sleep")} 60'
+    interrupted = checkout.begin("up", PATH=path_of(checkout.directory / "halfway", **{"python3.11": halfway}))
     assert wait_until((checkout.directory / ".venv" / "bin").exists, within=timedelta(seconds=60))
     os.killpg(interrupted.pid, signal.SIGINT)
     interrupted.communicate(timeout=60)

@@ -97,7 +97,7 @@ def test_no_process_outlives_the_run(ending: signal.Signals, tmp_path: Path) -> 
 
         run.send_signal(ending)
 
-        run.wait(30)
+        run.wait(60)
         eventually(lambda: not server.is_running(), because=lambda: str(server))
 
 

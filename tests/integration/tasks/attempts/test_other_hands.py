@@ -37,7 +37,8 @@ def test_a_holder_that_lost_its_claim_is_given_back_and_fails_nothing() -> None:
     task_id = never_again.enqueue("k")
 
     assert isinstance(deliver(never_again, "k", task_id=task_id, **follows()), Ignore)
-    assert (job(task_id).state, job(task_id).retries) == ("scheduled", 0)
+    assert job(task_id).state in {"scheduled", "queued"}, "it is due almost at once"
+    assert job(task_id).retries == 0
     assert not states("attempts.mourn")
     assert not states("attempts.go_on")
 
