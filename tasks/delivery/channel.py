@@ -27,9 +27,11 @@ from .keeper import Keeper, keeper_of
 from .lease import Held, Lease
 from .line import Claimed, LeaseGone, Line, Order
 from .message import LeasedMessage, Undeliverable, message_read
+from .moment import Moment
 from .publishing import PublishingChannel
 from .qos import LeaseQoS
 from .schedule import wait_before
+from .starts import Starts
 
 logger = get_logger(__name__)
 
@@ -77,6 +79,8 @@ class LeaseChannel(PublishingChannel):
         self._keeper: Keeper | None = None
         self._lists: tuple[bytes, ...] = ()
         self._met: Any = None
+        self.moment = Moment()
+        self.starts = Starts(self)
         super().__init__(*args, **kwargs)
         self.lease_length = self.lease if isinstance(self.lease, timedelta) else timedelta(seconds=self.lease)
         self.turns = Turns(self.queue_order_strategy, dict(self.queue_weights))
@@ -161,30 +165,30 @@ class LeaseChannel(PublishingChannel):
         self.line.armed = False
 
     @property
-    def has_something_to_say(self) -> bool:
-        """Whether a claim is to be sent, or something to be told."""
-        line = self.line
-        if line.claiming:
-            return False
-        lease = self._lease
-        if lease is not None and (lease.acks or lease.chores or lease.forgotten):
-            return True
-        return self.room() > 0 and (not line.armed or time.monotonic() > line.look_at)
+    def speaks_in(self) -> float | None:
+        """In how many seconds a claim is to be sent; None if there is nothing to ask for and nothing to tell."""
+        if self.line.claiming:
+            return None
+        if self.moment.to_tell(self._lease, busy=self.qos.in_hand and not self.line.armed):
+            return 0.0
+        if self.line.armed and time.monotonic() <= self.line.look_at:
+            return None
+        return self.moment.to_ask(self.room())
 
     def room(self) -> int:
         """How many messages may be claimed now."""
-        if not self._lists or (self._arrived and not self._may_begin(self._arrived[0][0])):
+        if not self._lists or self._next_must_wait():
             return 0
         taken = len(self._arrived) + (self.keeper.held_by_closed_channels() if self.kept else 0)
         return max(int(self.qos.room(UNLIMITED_ROOM)) - taken, 0)
 
     def speak(self) -> None:
         """Send one claim, with all that is to be told."""
+        self.starts.tell()
         connection, lease = self.client.connection, self.held_under()
-        self.line.claim(connection, lease, self._order(), self.room(), waiting=self.some_wait)
-
-    def _order(self) -> Order:
-        return Order(self.turns.queues, self._lists, self.turns.quanta(), self.turns.start)
+        self.moment.spoken()
+        order = Order(self.turns.queues, self._lists, self.turns.quanta(), self.turns.start)
+        self.line.claim(connection, lease, order, self.room(), waiting=self.some_wait)
 
     @property
     def some_wait(self) -> bool:
@@ -213,7 +217,7 @@ class LeaseChannel(PublishingChannel):
                 claimed = []
             for one in claimed:
                 self._arrive(one)
-            if not self.line.armed and not self.line.claiming:
+            if not self.line.armed and not self.line.awaiting:
                 break
             if not self.line.pending(connection):
                 break
@@ -235,6 +239,12 @@ class LeaseChannel(PublishingChannel):
                 callback(message)
                 self._note_waiting(message)
         return delivered
+
+    def _next_must_wait(self) -> bool:
+        try:
+            return not self._may_begin(self._arrived[0][0])
+        except IndexError:  # there is none, or this is another thread and it has just been delivered
+            return False
 
     def _may_begin(self, message: LeasedMessage) -> bool:
         return message.held is None or bool(self.qos.may_begin(message.held))
@@ -268,25 +278,23 @@ class LeaseChannel(PublishingChannel):
             held.lease.chores.append(("waiting", held.number, "-"))
 
     dispatch_is_seen = False
-    """Whether `starting` is called before a message is delivered to its consumer's end, if it starts at all."""
+    """Whether a message's `starting` is called before it is delivered to its consumer's end, if it starts at all."""
 
-    def tell_started(self, held: Held) -> None:
-        """Tell the server at once, without waiting for its answer: the task may kill this process."""
-        held.lease.chores.append(("started", held.number, "-"))
-        client = self.__dict__.get("client")
-        connection = getattr(client, "connection", None)
-        if held.lease is self._lease and connection is not None and connection._sock is not None:
-            try:
-                self.line.tell(connection, held.lease)
-            except (RedisError, OSError):
-                logger.debug("could not tell that a message starts; the keeper will", exc_info=True)
-        self.keeper.notice()
+    def open_connection(self, lease: Lease) -> Any:
+        """The connection on which *lease* may be spoken of without making it anew; None if there is none."""
+        connection = getattr(self.__dict__.get("client"), "connection", None)
+        return connection if lease is self._lease and getattr(connection, "_sock", None) is not None else None
 
     def something_to_tell(self) -> None:
         """Something was acknowledged: the event loop tells it, or the keeper if it doesn't get to it."""
         self.keeper.notice()
         if self.connection is not None:
-            self.connection.cycle.wake()
+            self.connection.cycle.wake(self)
+
+    def hurry(self) -> None:
+        """Acknowledging early means now, though the worker is busy."""
+        self.moment.hurry()
+        self.something_to_tell()
 
     def forget(self, delivery_tag: str) -> None:
         """A message is gone without being settled."""
@@ -368,6 +376,7 @@ class LeaseChannel(PublishingChannel):
             while self._arrived:
                 message, _ = self._arrived.pop()
                 self._settle(message, "back")
+            self.starts.tell()
             for lease in (self._lease, self._lease_of_gets):
                 if lease is not None:
                     self._leave(lease)

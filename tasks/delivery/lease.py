@@ -18,6 +18,7 @@ acknowledgements are dropped here, and the channel takes a new owner.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections import deque
@@ -102,6 +103,15 @@ class Lease:
         if self.held.pop(held.number, None) is not None and not self.lost:
             self.chores.append((what, held.number, detail))
 
+    def unsaid(self, what: str, number: int) -> bool:
+        """Take back what the server has not been told yet. Returns whether that was so."""
+        with self._taking:
+            try:
+                self.chores.remove((what, number, "-"))
+            except ValueError:
+                return False
+        return True
+
     def forget(self, held: Held) -> None:
         """Called by a destructor, in any thread and at any moment: no locks here."""
         if held.number in self.held:
@@ -111,6 +121,12 @@ class Lease:
         """Some acknowledgements to tell the server; they are the caller's to put back if he fails."""
         with self._taking:
             return [self.acks.popleft() for _ in range(min(most, len(self.acks)))]
+
+    def take_uncounted_acks(self, most: int = 500) -> list[tuple[int, str]]:
+        """The same, up to the first of a message that the server keeps counts of."""
+        with self._taking:
+            uncounted = itertools.takewhile(lambda ack: not ack[1], tuple(self.acks))
+            return [self.acks.popleft() for _ in itertools.islice(uncounted, most)]
 
     def take_chores(self, most: int = 200) -> list[tuple[str, int, str]]:
         """The same for everything else. What is given back has the highest number first, so that order is kept."""

@@ -23,6 +23,7 @@ from redis.exceptions import ResponseError
 
 from .lease import Lease
 from .message import Counts
+from .names import HELD, WAITING
 from .scripts import scripts_load
 
 LOOK_EVERY: Final = 10.0
@@ -75,13 +76,19 @@ class Line:
         self.armed = False
         self.look_at = 0.0
         self._under_way: deque[_Sent] = deque()
+        self._claiming = False
         self._sending = RLock()
         self._scripts: dict[str, bytes] = {}
 
     @property
     def claiming(self) -> bool:
         """Whether a claim is under way."""
-        return any(sent.order is not None for sent in self._under_way)
+        return self._claiming
+
+    @property
+    def awaiting(self) -> bool:
+        """Whether the server has still to answer something."""
+        return bool(self._under_way)
 
     @property
     def overdue(self) -> bool:
@@ -107,19 +114,19 @@ class Line:
             while self._under_way:
                 sent = self._under_way.pop()
                 sent.lease.put_back(sent.acks, sent.chores)
-            self.armed = False
+            self.armed = self._claiming = False
 
     def claim(self, connection: Any, lease: Lease, order: Order, room: int, *, waiting: bool) -> None:
         """Tell what is to be told, and ask for at most *room* messages. waiting: not all of them will start at once."""
         with self._sending:
-            self.tell(connection, lease)
+            told = self._told(lease)
             acks = lease.take_acks()
             keys, words = self.question(lease, order, room, acks, waiting=waiting)
-            self.armed = False
+            self.armed, self._claiming = False, True
             now = time.monotonic()
             self.look_at = now + LOOK_EVERY
             self._under_way.append(_Sent(lease, acks, [], order, now))
-            self._send(connection, "claim", keys, words)
+            self._send(connection, told + self._script("claim", keys, words))
 
     def question(
         self, lease: Lease, order: Order, room: int, acks: list[tuple[int, str]], *, waiting: bool
@@ -142,16 +149,30 @@ class Line:
         ]
         return [*self._keys(lease), *order.lists], words
 
-    def tell(self, connection: Any, lease: Lease) -> None:
-        """Send what is not an acknowledgement, if there is any."""
+    def start(self, connection: Any, lease: Lease, numbers: Sequence[int]) -> None:
+        """Tell that these are about to run, and what is done, in as little as can be said: nearly every job needs it.
+
+        Unlike the scripts it asks for no lease. When one is over neither key is left, so nothing is done.
+        """
         with self._sending:
-            chores = lease.take_chores()
-            if chores and lease.asked:
-                words: list[Any] = [self.prefix, lease.owner, self.deaths_max]
-                for chore in chores:
-                    words += chore
-                self._under_way.append(_Sent(lease, [], chores, None, time.monotonic()))
-                self._send(connection, "settle", self._keys(lease), words)
+            now, acks = time.monotonic(), lease.take_uncounted_acks()
+            said = _packed("SREM", f"{self.prefix}{WAITING}{lease.owner}", *numbers)
+            self._under_way.append(_Sent(lease, [], [("started", number, "-") for number in numbers], None, now))
+            if acks:
+                said += _packed("HDEL", f"{self.prefix}{HELD}{lease.owner}", *(number for number, _ in acks))
+                self._under_way.append(_Sent(lease, acks, [], None, now))
+            self._send(connection, said)
+
+    def _told(self, lease: Lease) -> bytes:
+        """The command that tells what is not an acknowledgement, if there is any; its answer is expected then."""
+        chores = lease.take_chores()
+        if not chores or not lease.asked:
+            return b""
+        self._under_way.append(_Sent(lease, [], chores, None, time.monotonic()))
+        words: list[Any] = [self.prefix, lease.owner, self.deaths_max]
+        for chore in chores:
+            words += chore
+        return self._script("settle", self._keys(lease), words)
 
     def read(self, connection: Any) -> list[Claimed]:
         """Read one answer, or the word that something was pushed. Raises LeaseGone and redis-py's errors."""
@@ -165,6 +186,8 @@ class Line:
         if not self._under_way:
             raise RedisConnectionError("the server said something that nobody asked for")
         sent = self._under_way.popleft()
+        if sent.order is not None:
+            self._claiming = False
         if isinstance(answer, ResponseError):
             sent.lease.put_back(sent.acks, sent.chores)
             # Flushed scripts, a replica that was the primary, a full disk: a new connection may do better, and a worker
@@ -200,9 +223,21 @@ class Line:
         prefix = self.prefix
         return [f"{prefix}tasks.owners", f"{prefix}tasks.held:{lease.owner}", f"{prefix}tasks.waiting:{lease.owner}"]
 
-    def _send(self, connection: Any, script: str, keys: Sequence[Any], words: Sequence[Any]) -> None:
-        command = connection.pack_command("EVALSHA", self._scripts[script], len(keys), *keys, *words)
-        connection.send_packed_command(command, check_health=False)
+    def _script(self, script: str, keys: Sequence[Any], words: Sequence[Any]) -> bytes:
+        return _packed("EVALSHA", self._scripts[script], len(keys), *keys, *words)
+
+    def _send(self, connection: Any, packed: bytes) -> None:
+        """In one write: what is told and what is asked for go together."""
+        connection.send_packed_command([packed], check_health=False)
+
+
+def _packed(*words: Any) -> bytes:
+    """A command as the server reads it, in one piece."""
+    parts = [b"*%d\r\n" % len(words)]
+    for word in words:
+        encoded = word if isinstance(word, bytes) else str(word).encode()
+        parts.append(b"$%d\r\n%b\r\n" % (len(encoded), encoded))
+    return b"".join(parts)
 
 
 class LeaseGone(Exception):

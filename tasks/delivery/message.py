@@ -48,7 +48,7 @@ class LeasedMessage(base.Message):  # type: ignore[misc] # see kombu_parts
             held.started = True
             if held.waiting:
                 held.waiting = False
-                self.channel.tell_started(held)
+                self.channel.starts.add(held)
 
     @property
     def ours(self) -> bool:

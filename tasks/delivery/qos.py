@@ -18,6 +18,11 @@ class LeaseQoS(base.QoS):  # type: ignore[misc] # kombu has no types
         self._in_hand: dict[str, Held] = {}
         self._alone: set[str] = set()
 
+    @property
+    def in_hand(self) -> bool:
+        """Whether anything is."""
+        return bool(self._in_hand)
+
     def room(self, unlimited: int) -> int:
         """How many more messages may come in; *unlimited* where there is no limit."""
         if not self.can_consume():

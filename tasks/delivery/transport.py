@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 from queue import Empty
+from threading import get_ident
 from typing import Any
 
 from .channel import UNLIMITED_ROOM, LeaseChannel
@@ -24,13 +25,24 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
         be carried out where it is delivered, and others must be acknowledged in between."""
         self._asleep = False
         self._bell: tuple[socket.socket, socket.socket] | None = None
+        self._hub: Any = None
+        self._thread = 0
+        self._will_turn = False
 
-    def wake(self) -> None:
-        """End the wait of `get` in another thread: there is room again, or something to tell."""
+    def turn_with(self, hub: Any) -> None:
+        """The event loop *hub* calls `on_poll_start`, in this thread."""
+        self._hub, self._thread = hub, get_ident()
+
+    def wake(self, channel: Any) -> None:
+        """End the wait of another thread for the server: *channel* has room again, or something to tell."""
         if self._asleep and self._bell is not None:
             self._asleep = False
             with suppress(OSError):  # it is full of rings, or closed
                 self._bell[1].send(b"!")
+        elif self._hub is not None and get_ident() != self._thread:
+            wait = channel.speaks_in
+            if wait == 0 or (wait is not None and not self._will_turn):
+                self._hub.call_soon(_nothing)
 
     def close(self) -> None:
         """Close what was opened."""
@@ -53,13 +65,26 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
                 self._register_LISTEN(channel)
 
     def _let_speak(self, channel: Any) -> None:
-        if not channel.has_something_to_say:
+        wait = channel.speaks_in
+        if wait is None:
+            return
+        if wait > 0:
+            self._turn_in(wait)
             return
         client = channel.client
         if not self._client_registered(channel, client, "BRPOP"):
             channel.meet(client.connection)
             self._register(channel, client, "BRPOP")
         channel.speak()
+
+    def _turn_in(self, seconds: float) -> None:
+        """Have the event loop turn then; `get` sees to it itself."""
+        if self._hub is not None and not self._will_turn:
+            self._will_turn = True
+            self._hub.call_later(seconds, self._turned)
+
+    def _turned(self) -> None:
+        self._will_turn = False
 
     def on_readable(self, fileno: int) -> None:
         """A connection has something to read."""
@@ -103,10 +128,11 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
                 end.setblocking(False)
             self.poller.register(self._bell[0], stock.READ)
         self._asleep = True
-        if any(channel.has_something_to_say for channel in list(self._channels)):  # since we let them speak
+        waits = [wait for wait in (channel.speaks_in for channel in list(self._channels)) if wait is not None]
+        if 0 in waits:  # since we let them speak
             self._asleep = False
             return []
-        events = list(self.poller.poll(timeout) or ())
+        events = list(self.poller.poll(min([timeout, *waits])) or ())
         self._asleep = False
         bell = self._bell[0].fileno()
         if any(fileno == bell for fileno, _ in events):
@@ -130,6 +156,10 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
         self.poller = poller
 
 
+def _nothing() -> None:
+    """What an event loop does that is only to turn."""
+
+
 class LeaseTransport(stock.Transport):  # type: ignore[misc] # kombu has no types
     """Redis or Valkey, with leases."""
 
@@ -144,6 +174,11 @@ class LeaseTransport(stock.Transport):  # type: ignore[misc] # kombu has no type
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.cycle = LeasePoller()
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Have the event loop let our channels speak."""
+        self.cycle.turn_with(loop)
+        super().register_with_event_loop(connection, loop)
 
     @property
     def supports_batch_publish(self) -> bool:

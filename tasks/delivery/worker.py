@@ -26,12 +26,14 @@ from .intake import UNDECODABLE
 from .keeper import release_all
 from .message import LeasedMessage
 from .reconnecting import flush_gently, work_goes_on
+from .strategy import CELERYS, leased
 
 
 class LeasedRequest:
     """Mixed into a task's request class."""
 
     _message: Any
+    task: Any
 
     def __init__(self, message: Any, **kwargs: Any) -> None:
         try:
@@ -46,8 +48,13 @@ class LeasedRequest:
 
     def on_accepted(self, pid: int, time_accepted: float) -> None:
         """It is about to run, or has just begun to in a child."""
-        self._starting()
+        message = self._message
+        leased = isinstance(message, LeasedMessage)
+        if leased:
+            message.starting()
         super().on_accepted(pid, time_accepted)  # type: ignore[misc]
+        if leased and not self.task.acks_late:
+            message.channel.hurry()
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
         """It failed; perhaps because its process is gone."""
@@ -65,10 +72,6 @@ class LeasedRequest:
         if isinstance(self._message, LeasedMessage) and not self._message.ours:
             return True
         return bool(super().revoked())  # type: ignore[misc]
-
-    def _starting(self) -> None:
-        if isinstance(self._message, LeasedMessage):
-            self._message.starting()
 
 
 def _stopping() -> bool:
@@ -94,6 +97,8 @@ class Leases(bootsteps.StartStopStep):
         c.on_close = partial(work_goes_on, c)  # the blueprint has Celery's own, for the end
         for task in c.app.tasks.values():
             task.Request = leased_request(symbol_by_name(task.Request))
+            if task.Strategy == CELERYS:
+                task.Strategy = f"{leased.__module__}:{leased.__name__}"
         self._see_dispatches(c)
 
     def include_if(self, c: Any) -> bool:
@@ -114,7 +119,25 @@ class Leases(bootsteps.StartStopStep):
             self._checked = True
         channel.kept = True
         channel.slots = c.pool.num_processes
+        channel.moment.most_waiting = max(c.initial_prefetch_count - channel.slots, 0)
         channel.dispatch_is_seen = self.dispatch_is_seen
+        if self.dispatch_is_seen:
+            processes = c.controller.semaphore
+            channel.moment.has_idle_process = lambda: processes.value > 0
+
+    def register_with_event_loop(self, c: Any, hub: Any) -> None:
+        """What starts is told to the server in front of the first write to the pool, with all that starts then."""
+        write = hub.consolidate_callback
+        if not self.dispatch_is_seen or write is None:
+            return
+        channel = c.connection.default_channel
+
+        def tell_and_write(ready: Any) -> Any:
+            channel.starts.tell()
+            return write(ready)
+
+        hub.consolidate_callback = tell_and_write
+        channel.starts.gathered = True
 
     def stop(self, c: Any) -> None:
         """The connection is being made anew, or the worker stops; `shutdown` follows then."""

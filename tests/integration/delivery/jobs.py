@@ -43,6 +43,24 @@ def note(self: Any, name: str, seconds: float = 0.0) -> None:
     _write(f"ended {name}")
 
 
+@app.task(name="jobs.note_early", bind=True, acks_late=False)
+def note_early(self: Any, name: str, seconds: float = 0.0) -> None:
+    """The same, acknowledged when it begins."""
+    note.run(name, seconds)
+
+
+@app.task(name="jobs.note_seldom", rate_limit="1/h")
+def note_seldom(name: str) -> None:
+    """The same, once an hour."""
+    note.run(name)
+
+
+@app.task(name="jobs.note_types")
+def note_types(*args: Any) -> None:
+    """Write what it was called with."""
+    _write(f"ended {' '.join(type(one).__name__ for one in args)}")
+
+
 @app.task(name="jobs.kill", bind=True)
 def kill(self: Any, whom: str) -> None:
     """End the process that runs it, or its parent, without a word."""

@@ -1,0 +1,99 @@
+"""When a channel speaks, and what it says of what starts."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tasks.delivery.lease import Lease
+from tasks.delivery.moment import PATIENCE, Moment
+from tasks.delivery.starts import Starts
+
+
+@pytest.fixture
+def lease() -> Lease:
+    """A new one."""
+    return Lease(timedelta(seconds=30))
+
+
+def test_half_of_what_waits_for_a_process_is_used_up_before_more_is_asked_for() -> None:
+    """One message at a time would cost a call each; but nothing is put off for long."""
+    moment = Moment()
+    moment.most_waiting = 6
+    moment.spoken()
+    assert moment.to_ask(0) is None
+    assert 0 < (moment.to_ask(3) or 0) <= PATIENCE
+    assert moment.to_ask(4) == 0
+
+
+def test_an_idle_process_is_reason_enough_to_ask_at_once() -> None:
+    """What fills the room may be waiting for a rate limit."""
+    moment = Moment()
+    moment.most_waiting = 6
+    moment.spoken()
+    moment.has_idle_process = lambda: True
+    assert moment.to_ask(1) == 0
+
+
+def test_acknowledgements_of_a_busy_worker_wait_unless_it_acknowledges_early(lease: Lease) -> None:
+    """Anything else is told at once."""
+    moment = Moment()
+    lease.ack(lease.take_up(1, b"", counted=False, waiting=True))
+    assert not moment.to_tell(lease, busy=True)
+    assert moment.to_tell(lease, busy=False)
+    moment.hurry()
+    assert moment.to_tell(lease, busy=True)
+    moment.spoken()
+    assert not moment.to_tell(lease, busy=True)
+    lease.let_go(lease.take_up(2, b"", counted=False, waiting=True), "back")
+    assert moment.to_tell(lease, busy=True)
+
+
+class _Line:
+    """Writes down what is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Lease, list[int]]] = []
+
+    def start(self, connection: Any, lease: Lease, numbers: list[int]) -> None:
+        self.told.append((lease, numbers))
+
+
+def _starts(line: _Line, *, connected: bool = True) -> Starts:
+    keeper = SimpleNamespace(notice=lambda: None)
+    return Starts(
+        SimpleNamespace(
+            line=line, keeper=keeper, closed=False, open_connection=lambda lease: object() if connected else None
+        )
+    )
+
+
+def test_what_starts_in_one_turn_is_told_together_and_under_its_own_lease(lease: Lease) -> None:
+    """A message of a former lease may be among them, and numbers begin anew with each."""
+    line, former = _Line(), Lease(timedelta(seconds=30))
+    starts = _starts(line)
+    starts.gathered = True
+    for owner, number in ((lease, 1), (former, 1), (lease, 2)):
+        starts.add(owner.take_up(number, b"", counted=False, waiting=True))
+    assert line.told == []
+    starts.tell()
+    assert line.told == [(lease, [1, 2]), (former, [1])]
+
+
+def test_a_message_whose_waiting_was_never_told_needs_no_word_of_its_start(lease: Lease) -> None:
+    """If both were told, the older word could come last, and its death would not be counted."""
+    line = _Line()
+    lease.chores.append(("waiting", 1, "-"))
+    _starts(line).add(lease.take_up(1, b"", counted=False, waiting=True))
+    assert line.told == []
+    assert lease.chores == deque()
+
+
+def test_without_a_connection_the_start_is_left_to_the_keeper(lease: Lease) -> None:
+    """It tells whatever is among the lease's chores."""
+    _starts(_Line(), connected=False).add(lease.take_up(1, b"", counted=False, waiting=True))
+    assert lease.chores == deque([("started", 1, "-")])
