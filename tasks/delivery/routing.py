@@ -10,7 +10,6 @@ command whose asker has left.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
 from typing import Any, Final
 
 from kombu.exceptions import KombuError
@@ -25,8 +24,8 @@ class Unroutable(KombuError):
     bound: the routing keys with which queues are bound to the exchange.
     """
 
-    def __init__(self, exchange: str, routing_key: str, bound: Iterable[str] = ()) -> None:
-        self.exchange, self.routing_key, self.bound = exchange, routing_key, tuple(sorted(bound))
+    def __init__(self, exchange: str, routing_key: str, bound: tuple[str, ...] = ()) -> None:
+        self.exchange, self.routing_key, self.bound = exchange, routing_key, bound
         super().__init__(exchange, routing_key, self.bound)
 
     def __str__(self) -> str:
@@ -58,4 +57,4 @@ def unroutable(channel: Any, exchange: str, routing_key: str) -> Unroutable:
         if one.exchange == exchange and (one.routing_key or "", one.queue) not in bound:
             state.binding_delete(one.queue, one.exchange, one.routing_key)
             connection.declared_entities.clear()
-    return Unroutable(exchange, routing_key, {key for key, _ in bound})
+    return Unroutable(exchange, routing_key, tuple(sorted({key for key, _ in bound})))
