@@ -30,7 +30,7 @@ from .message import LeasedMessage, Undeliverable, message_read
 from .moment import Moment
 from .publishing import PublishingChannel
 from .qos import LeaseQoS
-from .schedule import wait_before
+from .schedule import schedule_purge, wait_before
 from .starts import Starts
 
 logger = get_logger(__name__)
@@ -360,15 +360,14 @@ class LeaseChannel(PublishingChannel):
             return message
         return None
 
+    def _purge(self, queue: str) -> int:
+        scheduled = schedule_purge(self._scripts.client, self.lists_of(queue), prefix=self.global_keyprefix)
+        return scheduled + int(super()._purge(queue))
+
     def check_server(self) -> None:
         """Ask whether the server may be trusted with jobs. Raises ServerUnfit with what to do."""
-        cache = Redis.from_url(self.cache_url, socket_timeout=5, socket_connect_timeout=5) if self.cache_url else None
-        try:
-            for problem in server_check(Redis(connection_pool=self.pool), cache, mode=self.server_checks):
-                logger.warning("the broker's server: %s", problem)
-        finally:
-            if cache is not None:
-                cache.close()
+        for problem in server_check(self._scripts.client, self.cache_url, mode=self.server_checks):
+            logger.warning("the broker's server: %s", problem)
 
     def close(self) -> None:
         """Close. What is in hand goes back at once; what a Celery worker runs goes on under its lease."""

@@ -6,11 +6,11 @@ The answers come from INFO, which managed services allow where they don't allow 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from redis import Redis
+from redis import Redis
 
 REFUSE: Final = "refuse"
 WARN: Final = "warn"
@@ -37,21 +37,26 @@ class Problem:
     fatal: bool
 
 
-def server_check(client: Redis, cache: Redis | None, *, mode: str = REFUSE) -> tuple[str, ...]:
+def server_check(client: Redis, cache_url: str = "", *, mode: str = REFUSE) -> tuple[str, ...]:
     """What is wrong with the server and can be lived with; the worker should log it.
 
-    cache: a client of the project's cache, if it has one. mode: REFUSE, or WARN in development.
+    cache_url: of the project's cache, if it has one on such a server. mode: REFUSE, or WARN in development.
     Raises ServerUnfit; ValueError for another mode.
     """
     if mode not in MODES:
         raise ValueError(f"server_checks is {mode!r}: expected one of {', '.join(MODES)}")
     about: Mapping[str, Any] = client.info()
-    of_cache: Mapping[str, Any] = cache.info() if cache is not None else {}
-    problems = problems_of(about, of_cache)
+    problems = problems_of(about, _about_cache(cache_url) if cache_url else {})
     refused = tuple(problem.text for problem in problems if problem.fatal or mode == REFUSE)
     if refused:
         raise ServerUnfit(refused)
     return tuple(problem.text for problem in problems)
+
+
+def _about_cache(url: str) -> Mapping[str, Any]:
+    with closing(Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)) as cache:
+        about: Mapping[str, Any] = cache.info()
+        return about
 
 
 def problems_of(about: Mapping[str, Any], of_cache: Mapping[str, Any]) -> list[Problem]:

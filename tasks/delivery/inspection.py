@@ -28,10 +28,11 @@ def lists_in_hand(client: Redis, *, prefix: str = "") -> Counter[str]:
         entries: Any = client.hscan_iter(name, count=1000)
         for field, record in entries:
             if field != b"n":
-                found[_list_of(record).removeprefix(prefix)] += 1
+                found[list_of(record).removeprefix(prefix)] += 1
     return found
 
 
-def _list_of(record: bytes) -> str:
+def list_of(record: bytes) -> str:
+    """Key of the list from which a held or scheduled message was taken, with its prefix."""
     _, length = _HEAD.unpack_from(record)
     return record[_HEAD.size : _HEAD.size + length].decode(errors="replace")

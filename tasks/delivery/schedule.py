@@ -7,11 +7,20 @@ length before it is due. It is in one place at any moment, so it never runs twic
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kombu.utils.encoding import bytes_to_str
+
+from .inspection import list_of
+from .names import LATER, LATER_MESSAGES
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+PURGED_AT_ONCE: Final = 500
+"""How many messages one call takes out of the schedule."""
 
 
 def wait_before(headers: Mapping[str, Any], horizon: float, lease: timedelta) -> int | None:
@@ -32,3 +41,20 @@ def wait_before(headers: Mapping[str, Any], horizon: float, lease: timedelta) ->
     if wait.total_seconds() <= horizon:
         return None
     return max(int((wait - min(lease, wait)).total_seconds() * 1000), 1)
+
+
+def schedule_purge(client: Redis, lists: Collection[str], *, prefix: str = "") -> int:
+    """Take out of the schedule what came from *lists*, and return how many messages that was.
+
+    client: one that doesn't decode answers. lists: without *prefix*. What becomes due meanwhile goes to its list.
+    """
+    entries: Any = client.hscan_iter(prefix + LATER_MESSAGES, count=100)
+    ids = [one for one, record in entries if list_of(record).removeprefix(prefix) in lists]
+    purged = 0
+    for first in range(0, len(ids), PURGED_AT_ONCE):
+        some = ids[first : first + PURGED_AT_ONCE]
+        with client.pipeline(transaction=True) as together:
+            together.hdel(prefix + LATER_MESSAGES, *some)
+            together.zrem(prefix + LATER, *some)
+            purged += int(together.execute()[0])
+    return purged

@@ -56,7 +56,10 @@ if last > known then
         end
     end
 end
-if room <= 0 or queues == 0 then return reply end
+if room <= 0 or queues == 0 then
+    reply[1] = 1 -- nobody has looked
+    return reply
+end
 
 -- This write comes before the first pop: a server without memory to spare refuses here, and nothing is lost.
 redis.call('HSET', KEYS[2], 'n', last)

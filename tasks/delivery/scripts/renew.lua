@@ -84,6 +84,7 @@ for _, key in ipairs({ KEYS[1], KEYS[3] }) do
     local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
     if first[2] and (next_at < 0 or tonumber(first[2]) < next_at) then next_at = tonumber(first[2]) end
 end
-local reply = { budget <= 0 and 1 or 0, next_at < 0 and -1 or math.max(next_at - now, 0) }
+local more = budget <= 0 or redis.call('EXISTS', KEYS[2]) == 1
+local reply = { more and 1 or 0, next_at < 0 and -1 or math.max(next_at - now, 0) }
 for _, owner in ipairs(lost) do reply[#reply + 1] = owner end
 return reply

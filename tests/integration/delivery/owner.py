@@ -20,11 +20,11 @@ ONE_QUEUE = Order(("q",), (b"q",), (1,), 0)
 class Owner:
     """What it says is put together by the transport itself; what it hears isn't kept but by `answer`."""
 
-    def __init__(self, client: Redis, *, deaths_max: int = 3, most_bytes: int = 1000) -> None:
-        self.client, self.lease, self.deaths_max = client, Lease(LEASE), deaths_max
+    def __init__(self, client: Redis, *, deaths_max: int = 3, most_bytes: int = 1000, prefix: str = "") -> None:
+        self.client, self.lease, self.deaths_max, self.prefix = client, Lease(LEASE), deaths_max, prefix
         self.name = self.lease.owner
         self._scripts = ScriptClient(client)
-        self._line = Line(prefix="", deaths_max=deaths_max, most_bytes=most_bytes)
+        self._line = Line(prefix=prefix, deaths_max=deaths_max, most_bytes=most_bytes)
 
     def ask(
         self, room: int = 10, *, order: Order = ONE_QUEUE, waiting: bool = False, acks: Sequence[tuple[int, str]] = ()
@@ -42,17 +42,18 @@ class Owner:
 
     def settle(self, *chores: tuple[str, int] | tuple[str, int, str]) -> int:
         """Tell what becomes of messages; 1, or -1 if the lease is lost."""
-        words: list[Any] = ["", self.name, self.deaths_max]
+        words: list[Any] = [self.prefix, self.name, self.deaths_max]
         for what, number, *detail in chores:
             words += [what, number, *(detail or "-")]
-        answer: int = self._scripts.run("settle", [OWNERS, HELD + self.name, WAITING + self.name], words)
+        keys = self._keys(OWNERS, HELD + self.name, WAITING + self.name)
+        answer: int = self._scripts.run("settle", keys, words)
         return answer
 
     def renew(self, *, what: str = "renew", others: bool = False, budget: int = 200) -> list[Any]:
         """Renew, or "end". others: only look after those of others."""
-        keys = [OWNERS, EXPIRED, LATER, LATER_MESSAGES, HEARD]
+        keys = self._keys(OWNERS, EXPIRED, LATER, LATER_MESSAGES, HEARD)
         names = [] if others else [self.name]
-        words = ["", int(LEASE.total_seconds() * 1000), budget, self.deaths_max, what, *names]
+        words = [self.prefix, int(LEASE.total_seconds() * 1000), budget, self.deaths_max, what, *names]
         answer: list[Any] = self._scripts.run("renew", keys, words)
         return answer
 
@@ -66,3 +67,6 @@ class Owner:
         """Numbers of what it holds."""
         fields: Any = self.client.hkeys(HELD + self.name)
         return {int(field) for field in fields if field != b"n"}
+
+    def _keys(self, *names: str) -> list[str]:
+        return [self.prefix + name for name in names]

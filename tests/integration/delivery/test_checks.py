@@ -28,16 +28,16 @@ def test_a_server_that_forgets_is_refused_in_production_and_told_of_in_developme
     """AOF off, and the same server for the cache: jobs are lost one fine day."""
     with Redis.from_url(forgetful.url) as client:
         with pytest.raises(ServerUnfit) as refused:
-            server_check(client, client, mode=REFUSE)
+            server_check(client, forgetful.url, mode=REFUSE)
         assert "set appendonly yes" in str(refused.value)
         assert "give the cache a server of its own" in str(refused.value)
-        assert len(server_check(client, client, mode=WARN)) == 2
+        assert len(server_check(client, forgetful.url, mode=WARN)) == 2
         client.config_set("maxmemory", "100mb")
         client.config_set("maxmemory-policy", "allkeys-lru")
         with pytest.raises(ServerUnfit, match="set maxmemory-policy noeviction"):
-            server_check(client, None, mode=WARN)
+            server_check(client, mode=WARN)
         with pytest.raises(ValueError, match="expected one of"):
-            server_check(client, None, mode="maybe")
+            server_check(client, mode="maybe")
 
 
 def test_a_worker_does_not_start_on_such_a_server(floor: Floor, forgetful: RedisProcess) -> None:

@@ -53,8 +53,10 @@ def test_an_answer_that_is_lost_is_given_again_and_nothing_more_than_there_was_r
     put(client, "a", "b", "c")
     owner = Owner(client)
     owner.ask(2)
+    assert owner.ask(2)[0] == 1, "there may be more"
     again = owner.claim(2)
     assert taken(again) == ["a", "b"]
+    assert {one.queue for one in again} == {"q"}
     assert client.lrange("q", 0, -1) == [b"c"]
     owner.lease.known = 1
     assert [(one.number, one.raw) for one in owner.claim(2)] == [(2, b"b"), (3, b"c")]
@@ -71,6 +73,16 @@ def test_what_is_acknowledged_is_gone_and_its_counts_with_it(client: Redis) -> N
     assert not client.exists(COUNTS + "of-a")
     owner.claim(1, acks=[(2, "")])
     assert owner.held() == set()
+
+
+def test_who_only_acknowledges_is_given_nothing_and_not_told_that_there_is_nothing(client: Redis) -> None:
+    """Nobody has looked, so the server would not tell of the next push either."""
+    put(client, "a", "b")
+    owner = Owner(client)
+    owner.claim(1)
+    assert owner.ask(0, acks=[(1, "")]) == [1]
+    assert owner.ask(1, order=Order((), (), (), 0)) == [1]
+    assert client.lrange("q", 0, -1) == [b"b"]
 
 
 def test_a_number_is_never_used_again(client: Redis) -> None:

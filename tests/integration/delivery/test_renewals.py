@@ -88,6 +88,29 @@ def test_a_call_moves_no_more_than_it_may_and_says_that_there_is_more(client: Re
     assert [one.raw for one in other.claim()] == [b"a", b"b", b"c"]
 
 
+def test_however_many_have_died_each_is_cleared_away_as_fast_as_calls_can_be_made(client: Redis) -> None:
+    """A machine with forty workers has gone. The next call is not made a quarter of a lease later, but at once."""
+    put(client, [str(number) for number in range(40)])
+    dead, other = [Owner(client) for _ in range(40)], Owner(client)
+    for one in dead:
+        one.claim(1)
+        one.expire()
+    calls = 1
+    while other.renew(others=True)[0]:
+        calls += 1
+    assert calls > 1
+    assert client.llen("q") == 40
+    assert not client.exists(EXPIRED, OWNERS)
+
+
+def test_a_call_takes_the_leases_of_a_hundred_owners_at_most(client: Redis) -> None:
+    """It is bounded in that as well."""
+    client.zadd(OWNERS, {f"owner {number}": 1 for number in range(101)})
+    client.set(HEARD, now_ms(client))
+    assert Owner(client).renew(others=True)[:2] == [1, 0]
+    assert client.zcard(OWNERS) == 1
+
+
 def test_the_schedule_is_moved_in_bounded_calls_as_well(client: Redis) -> None:
     """All that is due at midnight is due at once."""
     put(client, "abc")
@@ -139,7 +162,9 @@ def test_the_answer_says_when_something_is_due_next(client: Redis) -> None:
     put(client, "ab")
     owner.claim()
     assert LEASE_MS - 60_000 < due_in()[1] <= LEASE_MS
-    owner.settle(("later", 1, "1800000"))
+    owner.settle(("later", 1, "7200000"))
+    assert LEASE_MS - 60_000 < due_in()[1] <= LEASE_MS
+    owner.settle(("later", 2, "1800000"))
     assert 1_740_000 < due_in()[1] <= 1_800_000
     owner.renew(what="end")
     assert 1_740_000 < due_in()[1] <= 1_800_000

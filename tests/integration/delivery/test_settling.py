@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from tasks.delivery.inspection import lists_in_hand
 from tasks.delivery.intake import DIED_TOO_OFTEN, UNDECODABLE, intake_peek
+from tasks.delivery.line import Order
 from tasks.delivery.names import COUNTED, COUNTS, EXPIRED, LATER, LATER_MESSAGES, OWNERS, WAITING
 from tests.integration.delivery.owner import Owner
 
@@ -102,6 +104,10 @@ def test_without_a_limit_nothing_dies_too_often(client: Redis) -> None:
         owner.claim()
         owner.settle(("died", 1))
     assert client.llen("q") == 1
+    owner = Owner(client, deaths_max=3)
+    owner.claim()
+    owner.settle(("back", 1))
+    assert client.llen("q") == 1, "where there is a limit, it is looked at when a message dies"
 
 
 def test_what_is_refused_goes_to_the_intake_whole_and_with_its_reason(client: Redis) -> None:
@@ -116,6 +122,18 @@ def test_what_is_refused_goes_to_the_intake_whole_and_with_its_reason(client: Re
     assert counts(client) == []
 
 
+def test_everything_is_under_the_prefix_and_the_intake_knows_the_queue_without_it(client: Redis) -> None:
+    """Two projects share a server by `global_keyprefix`."""
+    client.lpush("shop:q", "a", "b")
+    owner = Owner(client, prefix="shop:", deaths_max=1)
+    owner.claim(order=Order(("q",), (b"shop:q",), (1,), 0), waiting=True)
+    owner.settle(("died", 1), ("later", 2, "3600000"))
+    owner.renew()
+    assert [entry.queue for entry in intake_peek(client, prefix="shop:")] == ["q"]
+    assert lists_in_hand(client, prefix="shop:") == {"q": 1}
+    assert all(key.startswith(b"shop:tasks.") for key in client.scan_iter())
+
+
 def test_what_is_far_from_due_waits_in_the_schedule_alone(client: Redis) -> None:
     """It has no place in a worker, and comes when its time has come and no earlier."""
     owner = with_messages(client, "a", "b")
@@ -124,9 +142,10 @@ def test_what_is_far_from_due_waits_in_the_schedule_alone(client: Redis) -> None
     assert owner.held() == set()
     due_at: Any = client.zscore(LATER, f"{owner.name}:1")
     assert -1 < due_at - (seconds * 1000 + micro / 1000 + 3_600_000) < 60_000
+    client.lpush("q", "c")
     client.zadd(LATER, {f"{owner.name}:2": 1})
     owner.renew()
-    assert client.lrange("q", 0, -1) == [b"b"]
+    assert client.lrange("q", 0, -1) == [b"c", b"b"], "it has waited longer"
     assert client.hkeys(LATER_MESSAGES) == client.zrange(LATER, 0, -1) == [f"{owner.name}:1".encode()]
 
 
