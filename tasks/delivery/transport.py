@@ -21,8 +21,8 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
     def __init__(self) -> None:
         super().__init__()
         self.at_once = UNLIMITED_ROOM
-        """How many messages are delivered before the caller is back: with `drain_events` one, for there a message may
-        be carried out where it is delivered, and others must be acknowledged in between."""
+        """How many messages are delivered before the caller is back: one in `get`, for there a message may be carried
+        out where it is delivered, and others must be acknowledged in between."""
         self._asleep = False
         self._bell: tuple[socket.socket, socket.socket] | None = None
         self._hub: Any = None
@@ -117,7 +117,7 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
             self.maybe_restore_messages()
             raise Empty
         finally:
-            self._in_protected_read = False
+            self._in_protected_read, self.at_once = False, UNLIMITED_ROOM
             while self.after_read:
                 self.after_read.pop()()
 
