@@ -178,6 +178,8 @@ class Keeper(threading.Thread):
             raise
         if alive < 0:
             self.lost(lease)
+        elif lease.told(chores):
+            self.notice()
         return True
 
     def _call(self, what: str, leases: list[Lease]) -> list[Any]:

@@ -22,10 +22,15 @@ import itertools
 import os
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha1
 from threading import Lock
+from typing import Final
 from uuid import uuid4
+
+AGAIN: Final = "again"
+"""Detail of a note that a message waits which the server may have heard before."""
 
 
 class Held:
@@ -104,13 +109,13 @@ class Lease:
             self.chores.append((what, held.number, detail))
 
     def unsaid(self, what: str, number: int) -> bool:
-        """Take back what the server has not been told yet. Returns whether that was so."""
+        """Take back what has not been told yet. Returns whether the server can't have heard it."""
         with self._taking:
-            try:
-                self.chores.remove((what, number, "-"))
-            except ValueError:
-                return False
-        return True
+            for detail in ("-", AGAIN):
+                with suppress(ValueError):
+                    self.chores.remove((what, number, detail))
+                    return detail != AGAIN
+        return False
 
     def forget(self, held: Held) -> None:
         """Called by a destructor, in any thread and at any moment: no locks here."""
@@ -139,11 +144,30 @@ class Lease:
         return sorted(taken, key=lambda chore: (chore[0] != "beyond", -chore[1]))
 
     def put_back(self, acks: list[tuple[int, str]], chores: list[tuple[str, int, str]]) -> None:
-        """What could not be told."""
+        """What could not be told, or perhaps was: only the answer may have been lost."""
         with self._taking:
             if not self.lost:
                 self.acks.extendleft(reversed(acks))
-                self.chores.extendleft(reversed(chores))
+                self.chores.extendleft(self._once_more(chore) for chore in reversed(chores))
+
+    def told(self, chores: list[tuple[str, int, str]]) -> bool:
+        """The keeper has told these. Returns whether something is to be told again.
+
+        What has started meanwhile was told on another connection, and the server may have heard it first.
+        """
+        again = [number for what, number, _ in chores if what == "waiting" and self._has_started(number)]
+        self.chores.extend(("started", number, "-") for number in again)
+        return bool(again)
+
+    def _once_more(self, chore: tuple[str, int, str]) -> tuple[str, int, str]:
+        what, number, _ = chore
+        if what != "waiting":
+            return chore
+        return ("started", number, "-") if self._has_started(number) else (what, number, AGAIN)
+
+    def _has_started(self, number: int) -> bool:
+        held = self.held.get(number)
+        return held is not None and held.started
 
     def renewed(self, asked_at: float) -> None:
         """The server has said that it is ours; *asked_at*: monotonic time at which it was asked."""

@@ -31,9 +31,11 @@ class Starts:
         """It waited, and is about to run."""
         if held.lease.unsaid("waiting", held.number):
             return  # the server has not heard that it waited
-        self._untold.append(held)
-        if not self.gathered or self._channel.closed:
-            self.tell()
+        if self.gathered and not self._channel.closed:
+            self._untold.append(held)
+            return
+        self._tell(held.lease, [held.number])  # and nobody else's: this may be one of many threads
+        self._channel.keeper.notice()
 
     def tell(self) -> None:
         """Tell what has come together."""

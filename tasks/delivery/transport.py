@@ -143,7 +143,8 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
     def maybe_restore_messages(self) -> None:
         """kombu calls it every few seconds; giving back what is overdue is the keeper's. Here: is the line alive?"""
         for channel in list(self._channels):
-            if channel.line.overdue:
+            # What came while a job held the event loop has only not been read yet.
+            if channel.line.overdue and not channel.line.pending(channel.client.connection):
                 stock.warning("the server has not answered for a while; the connection is made anew")
                 channel.client.connection.disconnect()
 

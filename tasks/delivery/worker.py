@@ -119,7 +119,8 @@ class Leases(bootsteps.StartStopStep):
             self._checked = True
         channel.kept = True
         channel.slots = c.pool.num_processes
-        channel.moment.most_waiting = max(c.initial_prefetch_count - channel.slots, 0)
+        one_by_one = c.app.conf.worker_disable_prefetch  # there is room for one at a time, and nothing waits
+        channel.moment.most_waiting = 0 if one_by_one else max(c.initial_prefetch_count - channel.slots, 0)
         channel.dispatch_is_seen = self.dispatch_is_seen
         if self.dispatch_is_seen:
             processes = c.controller.semaphore

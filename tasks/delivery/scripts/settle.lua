@@ -8,7 +8,8 @@
 --         died, -            whoever ran it is dead; the same, or the intake
 --         intake, reason     no worker can be given it
 --         later, delay (ms)  not before so long from now
---         waiting, -         not started yet        started, -   it is about to run
+--         waiting, -         not started yet (detail "again": this may be the second time it is said)
+--         started, -         it is about to run
 --         beyond, -          give back all that has a higher number than this
 -- Returns 1, or -1 if the lease is lost: then nothing was done. A message that isn't held any more is passed over, so
 -- calling it twice does no harm. Messages given back together should come with the highest number first.

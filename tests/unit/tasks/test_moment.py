@@ -12,6 +12,7 @@ import pytest
 from tasks.delivery.lease import Lease
 from tasks.delivery.moment import PATIENCE, Moment
 from tasks.delivery.starts import Starts
+from tasks.delivery.worker import Leases
 
 
 @pytest.fixture
@@ -37,6 +38,23 @@ def test_an_idle_process_is_reason_enough_to_ask_at_once() -> None:
     moment.spoken()
     moment.has_idle_process = lambda: True
     assert moment.to_ask(1) == 0
+
+
+@pytest.mark.parametrize(("one_by_one", "most_waiting"), [(False, 6), (True, 0)])
+def test_a_worker_that_fetches_nothing_beforehand_asks_as_soon_as_there_is_room(
+    one_by_one: bool, most_waiting: int
+) -> None:
+    """`worker_disable_prefetch` leaves room for one message at a time, which would never be half of what may wait."""
+    channel = SimpleNamespace(moment=Moment())
+    consumer = SimpleNamespace(
+        app=SimpleNamespace(conf=SimpleNamespace(worker_disable_prefetch=one_by_one)),
+        connection=SimpleNamespace(default_channel=channel),
+        initial_prefetch_count=8,
+        pool=SimpleNamespace(num_processes=2),
+    )
+    step: Any = SimpleNamespace(_checked=True, dispatch_is_seen=False)
+    Leases.start(step, consumer)
+    assert channel.moment.most_waiting == most_waiting
 
 
 def test_acknowledgements_of_a_busy_worker_wait_unless_it_acknowledges_early(lease: Lease) -> None:
