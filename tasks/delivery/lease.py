@@ -100,7 +100,11 @@ class Lease:
 
     def ack(self, held: Held) -> None:
         """It is done. Of a lease that is lost nothing is told: it would be refused."""
-        if self.held.pop(held.number, None) is not None and not self.lost:
+        if self.held.pop(held.number, None) is None or self.lost:
+            return
+        if held.waiting:  # expired or revoked before it started: the server's note that it waits is to go, too
+            self.chores.append(("ack", held.number, held.counts_key or "-"))
+        else:
             self.acks.append((held.number, held.counts_key))
 
     def let_go(self, held: Held, what: str, detail: str = "-") -> None:

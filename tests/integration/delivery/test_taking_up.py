@@ -61,6 +61,19 @@ def test_a_revoked_job_is_not_run(floor: Floor, pool: str) -> None:
 
 
 @POOLS
+def test_nothing_is_kept_of_a_job_that_expired_before_it_started(floor: Floor, pool: str) -> None:
+    """The server had noted that it waits; a worker lives for weeks, and such notes would come together."""
+    floor.worker("--pool", pool, "--prefetch-multiplier", "4")
+    for number in range(6):
+        floor.send("jobs.note", f"late {number}", expires=datetime.now(UTC) - MINUTE)
+    floor.send("jobs.note", "wanted")
+    floor.ended("wanted", within=MINUTE)
+    eventually(lambda: floor.held() == floor.waiting() == 0, within=MINUTE)
+    eventually(lambda: not floor.client.keys("tasks.waiting:*"), within=MINUTE)
+    assert not floor.diary["began late 0"]
+
+
+@POOLS
 def test_a_rate_limited_job_waits_and_the_others_dont(floor: Floor, pool: str) -> None:
     """It is in hand and takes up room, which is no reason to ask for nothing else."""
     floor.worker("--pool", pool, "--prefetch-multiplier", "4")

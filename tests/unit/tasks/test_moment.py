@@ -60,7 +60,7 @@ def test_a_worker_that_fetches_nothing_beforehand_asks_as_soon_as_there_is_room(
 def test_acknowledgements_of_a_busy_worker_wait_unless_it_acknowledges_early(lease: Lease) -> None:
     """Anything else is told at once."""
     moment = Moment()
-    lease.ack(lease.take_up(1, b"", counted=False, waiting=True))
+    lease.ack(lease.take_up(1, b"", counted=False, waiting=False))
     assert not moment.to_tell(lease, busy=True)
     assert moment.to_tell(lease, busy=False)
     moment.hurry()
