@@ -97,7 +97,7 @@ def test_no_process_outlives_the_run(ending: signal.Signals, tmp_path: Path) -> 
 
         run.send_signal(ending)
 
-        run.wait(60)
+        run.wait(30)
         eventually(lambda: not server.is_running(), because=lambda: str(server))
 
 
