@@ -55,7 +55,7 @@ def command(folder: Path, test: str, *options: str) -> list[str]:
 @contextmanager
 def blocking_run(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], psutil.Process]]:
     """A test run in the middle of a test that has started a server, and that server."""
-    arguments = command(folder, BLOCKING)
+    arguments = command(folder, BLOCKING, "-o", "faulthandler_timeout=30")  # says where it hangs, if it does
     with subprocess.Popen(arguments, cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": os.defpath}) as run:
         try:
             pid = eventually(lambda: (folder / "started").exists() and (folder / "started").read_text())
@@ -97,7 +97,7 @@ def test_no_process_outlives_the_run(ending: signal.Signals, tmp_path: Path) -> 
 
         run.send_signal(ending)
 
-        run.wait(30)
+        run.wait(60)
         eventually(lambda: not server.is_running(), because=lambda: str(server))
 
 
