@@ -5,9 +5,11 @@ Debian's package, whose `rabbitmq-server` on PATH insists on the system's user, 
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import socket
+import subprocess
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +23,7 @@ from project.local.ports import HOST, FreePorts
 from project.local.server import SERVER_ENVIRONMENT, Server
 
 PROGRAMS: Final = (Path("/usr/lib/rabbitmq/bin/rabbitmq-server"),)
+CONTROL: Final = "rabbitmqctl"  # beside the program
 ADVICE: Final = "install it (Debian, Ubuntu: apt install rabbitmq-server; its own service need not run)"
 
 # Bytes, so that a small machine does not count as one that is running full.
@@ -66,11 +69,19 @@ class RabbitMQ(Server):
         super().__init__(directory=directory, port=ports.pick("rabbitmq"), name="rabbitmq")
         self._distribution_port = ports.pick("rabbitmq distribution")
         self._mapper = PortMapper(directory=self.directory, port=ports.pick("epmd"), name="epmd")
+        self._hosts = itertools.count(1)
 
     @property
     def url(self) -> str:
         """As BROKER_URL takes it."""
         return f"amqp://guest:guest@{HOST}:{self.port}//"
+
+    def empty_virtual_host(self) -> str:
+        """The URL of a virtual host that nobody has had: what others left, dead letters above all, never gets there."""
+        name = f"suite-{next(self._hosts)}"
+        self._control("add_vhost", name)
+        self._control("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+        return f"amqp://guest:guest@{HOST}:{self.port}/{name}"
 
     def start(self) -> RabbitMQ:
         """Start the port mapper, then the node. Raises ServiceFailed; nothing is left running then."""
@@ -107,6 +118,15 @@ class RabbitMQ(Server):
             environment=self._environment(home),
             directory=self.directory,
             log=self.log,
+        )
+
+    def _control(self, *command: str) -> None:
+        subprocess.run(
+            [str(rabbitmq_program().with_name(CONTROL)), *command],
+            env=self._environment(self.directory / "home"),
+            check=True,
+            capture_output=True,
+            timeout=60,
         )
 
     def _environment(self, home: Path) -> dict[str, str]:

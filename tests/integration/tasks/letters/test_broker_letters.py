@@ -19,6 +19,7 @@ from tasks.testing.waiting import eventually
 from tasks.topology import broker_of, queue_shape
 from tests.integration.tasks.letters import mortal
 from tests.servers.brokers import BrokerServers
+from tests.servers.rabbitmq import RabbitMQ
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,7 +64,9 @@ class Site:
 
 @pytest.fixture
 def site(broker_servers: BrokerServers) -> Iterator[Site]:
-    with Connection(broker_servers.get("rabbitmq").url) as connection:
+    node = broker_servers.get("rabbitmq")
+    assert isinstance(node, RabbitMQ)
+    with Connection(node.empty_virtual_host()) as connection:
         site = Site(connection)
         site.bury()
         yield site
