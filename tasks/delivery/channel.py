@@ -108,11 +108,12 @@ class LeaseChannel(PublishingChannel):
         return self._keeper
 
     def _make_keeper(self) -> Keeper:
-        pool = self._get_pool()
         bound = min(self.lease_length.total_seconds() / 4, 5.0)
-        pool.connection_kwargs.update(socket_timeout=bound, socket_connect_timeout=bound)
+        pools = [self._get_pool(), self._get_pool()]
+        for pool in pools:
+            pool.connection_kwargs.update(socket_timeout=bound, socket_connect_timeout=bound)
         return Keeper(
-            Redis(connection_pool=pool),
+            *(Redis(connection_pool=pool) for pool in pools),
             prefix=self.global_keyprefix,
             length=self.lease_length,
             deaths_max=self.deaths_max,

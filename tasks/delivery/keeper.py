@@ -11,7 +11,6 @@ import atexit
 import os
 import threading
 import time
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +21,7 @@ from .forks import ForkGate
 from .lease import Lease
 from .names import EXPIRED, HEARD, HELD, LATER, LATER_MESSAGES, OWNERS, WAITING
 from .scripts import ScriptClient
+from .threads import thread_start
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -35,30 +35,38 @@ TOLD_WITHIN: Final = 0.2
 NOTHING_TO_KEEP: Final = 3600.0
 """Seconds to sleep in a process that holds nothing, like one that has only published since."""
 AFTER_FAILURE: Final = 0.5
-"""Seconds until the next attempt when the server doesn't answer."""
+"""Seconds until the next attempt when the server doesn't answer; less with a short lease."""
 
 
-class Keeper(threading.Thread):
-    """Keeps the leases of one process on one server. Started with the first lease; ends with the process."""
+class Keeper:
+    """Keeps the leases of one process on one server. Its thread begins with the first and ends with the process."""
 
-    def __init__(self, client: Redis, *, prefix: str, length: timedelta, deaths_max: int) -> None:
-        super().__init__(name="lease-keeper", daemon=True)
+    def __init__(self, own: Redis, others: Redis, *, prefix: str, length: timedelta, deaths_max: int) -> None:
+        """*own* is for the thread alone: under gevent no other thread can use a connection that was made in it."""
         self.prefix, self.length, self.deaths_max = prefix, length, deaths_max
-        self._scripts = ScriptClient(client)
+        self._own, self._others = ScriptClient(own), ScriptClient(others)
+        self._ident = 0
         self._leases: set[Lease] = set()
         self._wake = threading.Event()
         self._talking = threading.Lock()
         self._gate = ForkGate()
+        self._starting = threading.Lock()
+        self._started = False
         self._busy = self._joined = False
         self._pid = os.getpid()
+
+    @property
+    def _scripts(self) -> ScriptClient:
+        return self._own if threading.get_ident() == self._ident else self._others
 
     def add(self, lease: Lease) -> None:
         """Renew this one from now on."""
         self._leases.add(lease)
         self._joined = True
-        if not self.is_alive():
-            with suppress(RuntimeError):  # another channel was quicker
-                self.start()
+        with self._starting:
+            if not self._started:
+                thread_start(self.run, "lease-keeper")
+                self._started = True
         self._wake.set()
 
     def notice(self) -> None:
@@ -73,7 +81,8 @@ class Keeper(threading.Thread):
 
     def run(self) -> None:
         """Renew, tell, sleep; for ever."""
-        renew_at = 0.0
+        self._ident = threading.get_ident()
+        renew_at, is_away = 0.0, False
         while True:
             self._busy = False
             if self._joined:
@@ -83,9 +92,12 @@ class Keeper(threading.Thread):
                     if time.monotonic() >= renew_at:
                         renew_at = time.monotonic() + self._renew()
                     self._tell()
+                is_away = False
             except (RedisError, OSError) as error:
-                logger.warning("leases can't be renewed now, trying again: %s", type(error).__name__)
-                renew_at = time.monotonic() + AFTER_FAILURE
+                if not is_away:  # the worker's own attempts to reconnect are in its log
+                    logger.warning("leases can't be renewed now, trying again and again: %s", type(error).__name__)
+                is_away = True
+                renew_at = time.monotonic() + min(AFTER_FAILURE, self.length.total_seconds() / 40)
             if not self._busy:
                 self._wake.wait(max(0.0, renew_at - time.monotonic()))
             self._wake.clear()

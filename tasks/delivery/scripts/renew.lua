@@ -26,11 +26,14 @@ for i = 6, #ARGV do
 end
 
 -- Silence for half a lease means that nobody could renew: the server was down, frozen or cut off. Then every owner gets
--- half a lease to come back, or a restart of the server would take away what living workers are working on.
+-- three tenths of a lease to come back, or a restart of the server would take away what living workers are working on.
+-- It is enough for whoever lives: one attempt to reconnect takes a quarter at most, and the next begins at once. It is
+-- no more, as a lone worker that has died and is started again is as silent.
 local heard = tonumber(redis.call('GET', KEYS[5]) or now)
 if now - heard > lease / 2 then
-    for _, owner in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now + lease / 2)) do
-        redis.call('ZADD', KEYS[1], now + lease / 2, owner)
+    local grace = lease * 3 / 10
+    for _, owner in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now + grace)) do
+        redis.call('ZADD', KEYS[1], now + grace, owner)
     end
 end
 redis.call('SET', KEYS[5], now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -40,6 +41,16 @@ def note(self: Any, name: str, seconds: float = 0.0) -> None:
     """Write that it began and that it ended."""
     _write(f"began {name}")
     Event().wait(seconds)  # the work
+    _write(f"ended {name}")
+
+
+@app.task(name="jobs.compute")
+def compute(name: str, seconds: float) -> None:
+    """The same, and the work leaves nobody else a turn."""
+    _write(f"began {name}")
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
     _write(f"ended {name}")
 
 

@@ -1,4 +1,4 @@
-"""Threads and solo run everything in one process, and wait for the server without an event loop."""
+"""Threads, solo and gevent run everything in one process, and wait for the server without an event loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tasks.testing.waiting import eventually
 from tests.integration.delivery.floor import Floor
 
 
-@pytest.mark.parametrize("pool", ["threads", "solo"])
+@pytest.mark.parametrize("pool", ["threads", "solo", "gevent"])
 def test_each_job_runs_once_also_when_it_takes_longer_than_the_lease(floor: Floor, pool: str) -> None:
     """A solo worker reads nothing while it runs a job: the lease is renewed by a thread."""
     floor.worker("--pool", pool, "--prefetch-multiplier", "4", lease=timedelta(seconds=1))
@@ -22,7 +22,7 @@ def test_each_job_runs_once_also_when_it_takes_longer_than_the_lease(floor: Floo
     eventually(lambda: floor.held() == floor.waiting() == 0)
 
 
-@pytest.mark.parametrize("pool", ["threads", "solo"])
+@pytest.mark.parametrize("pool", ["threads", "solo", "gevent"])
 def test_what_a_stopping_worker_had_not_begun_goes_back(floor: Floor, pool: str) -> None:
     """What it has begun it ends first."""
     worker = floor.worker("--pool", pool, "--prefetch-multiplier", "4")
@@ -56,3 +56,13 @@ def test_what_a_solo_worker_has_done_is_not_done_again_when_it_is_killed(floor: 
     diary = floor.ended(*map(str, range(4)))
     assert diary["began 0"] == 1
     assert diary["began 3"] == 1
+
+
+@pytest.mark.parametrize("pool", ["threads", "solo", "gevent"])
+def test_a_job_that_computes_for_longer_than_the_lease_runs_once(floor: Floor, pool: str) -> None:
+    """Under gevent nothing else gets a turn then, but for the thread that renews."""
+    for _ in range(2):
+        floor.worker("--pool", pool, lease=timedelta(seconds=1))
+    floor.send("jobs.compute", "it", 4)
+    assert floor.ended("it") == {"began it": 1, "ended it": 1}
+    eventually(lambda: floor.held() == 0)

@@ -51,8 +51,8 @@ def _start(held: Held, told: _Told) -> None:
 
 
 def _keeper(answer: Any) -> Keeper:
-    keeper = Keeper(SimpleNamespace(), prefix="", length=LENGTH, deaths_max=3)  # type: ignore[arg-type]
-    keeper._scripts = SimpleNamespace(run=answer)  # type: ignore[assignment]
+    keeper = Keeper(SimpleNamespace(), SimpleNamespace(), prefix="", length=LENGTH, deaths_max=3)  # type: ignore[arg-type]
+    keeper._others = SimpleNamespace(run=answer)  # type: ignore[assignment]
     return keeper
 
 
