@@ -289,8 +289,9 @@ class LeaseChannel(PublishingChannel):
     def something_to_tell(self) -> None:
         """Something was acknowledged: the event loop tells it, or the keeper if it doesn't get to it."""
         self.keeper.notice()
-        if self.connection is not None:
-            self.connection.cycle.wake(self)
+        transport = self.connection  # another thread may close the channel just now
+        if transport is not None:
+            transport.cycle.wake(self)
 
     def hurry(self) -> None:
         """Acknowledging early means now, though the worker is busy."""

@@ -6,6 +6,8 @@
   that hangs it can neither publish nor say goodbye.
 - **Confirms.** With `confirm_publish` a message counts as sent when RabbitMQ has it on a majority's disks. An answer
   that says no is a lost connection as well: a fault of the broker's, not of the message, which is to be sent again.
+- **Nowhere.** What is published as `mandatory` and no queue would get is given back by RabbitMQ, and raises Unroutable.
+  `BoundedCelery` publishes every job so, and every batch is.
 - **Batches.** `Producer.batch()` sends all messages first and then waits for all confirms, where one by one each would
   cost a round trip and a write to the disk. All confirmed, or BatchPublishError: then any part of it may have arrived.
 """
@@ -22,6 +24,7 @@ from kombu.exceptions import BatchPublishError  # type: ignore[attr-defined]
 from kombu.transport import pyamqp
 
 from ..topology import turned_round
+from .routing import Unroutable
 
 ANSWER_WITHIN: Final = timedelta(seconds=10)
 
@@ -37,7 +40,17 @@ class Answered:
 
 
 class Channel(Answered, pyamqp.Channel):  # type: ignore[misc] # amqp's stubs name what `options` passes on
-    """A channel that turns urgencies round."""
+    """A channel that turns urgencies round, and reads what is given back to it."""
+
+    events: Any  # amqp's; its stubs leave it out
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.given_back: list[Unroutable] = []
+        super().__init__(*args, **options)
+        self.events["basic_return"].add(self._given_back)
+
+    def _given_back(self, _error: Any, exchange: str, routing_key: str, _message: Any) -> None:
+        self.given_back.append(Unroutable(exchange, routing_key, None))
 
     def prepare_message(self, body: Any, priority: int | None = None, *args: Any, **options: Any) -> Any:
         """kombu's, with the urgency as RabbitMQ counts it."""
@@ -51,11 +64,18 @@ class Channel(Answered, pyamqp.Channel):  # type: ignore[misc] # amqp's stubs na
         return super().message_to_python(raw_message)
 
     def basic_publish_confirm(self, *args: Any, **options: Any) -> Any:
-        """amqp's. Raises RecoverableConnectionError when RabbitMQ refuses, TimeoutError when it says nothing."""
+        """amqp's. Raises RecoverableConnectionError when RabbitMQ refuses, TimeoutError when it says nothing.
+
+        Raises Unroutable when it gives the message back.
+        """
+        self.given_back.clear()
         try:
-            return super().basic_publish_confirm(*args, **options)
+            done = super().basic_publish_confirm(*args, **options)
         except MessageNacked as refused:
             raise RecoverableConnectionError("RabbitMQ did not take the message") from refused
+        if self.given_back:  # before it was confirmed, which also has to be read
+            raise self.given_back[0]
+        return done
 
     def create_publish_batch(self, max_size: int) -> ConfirmedBatch:
         """What `Producer.batch()` publishes through."""
@@ -82,10 +102,11 @@ class ConfirmedBatch:
             self.flush()
         self._sent += 1
         self._open.add(self._sent)
+        options["mandatory"] = True
         amqp.Channel.basic_publish(self._wire, message, **options)  # amqp's own, which doesn't wait
 
     def flush(self) -> None:
-        """Wait until all is confirmed. Raises BatchPublishError."""
+        """Wait until all is confirmed. Raises BatchPublishError; Unroutable if one was given back, the others sent."""
         deadline = time.monotonic() + ANSWER_WITHIN.total_seconds()
         while self._open:
             left = deadline - time.monotonic()
@@ -97,6 +118,8 @@ class ConfirmedBatch:
                 continue
         if self._refusals:
             raise BatchPublishError(f"RabbitMQ did not take {self._refusals} of {self._sent} messages")
+        if self._wire.given_back:
+            raise self._wire.given_back.pop()
 
     def discard(self) -> None:
         """What was sent was sent."""

@@ -1,7 +1,8 @@
 """A publication that no queue would get is an error of whoever publishes.
 
-kombu's exchanges on Redis are sets of bindings. Where none of them matches, its channel puts the message nowhere, and
-says nothing. Nothing is lost by that but the job.
+kombu's exchanges on Redis and SQS are sets of bindings. Where none of them matches, its channel puts the message
+nowhere, and says nothing. RabbitMQ confirms that it has dropped it, unless it is asked to give it back (`rabbitmq.py`).
+Nothing is lost by that but the job.
 
 Two kinds of publication may reach nobody: what goes to whoever listens (fan-out), and the answer to a remote control
 command whose asker has left.
@@ -21,20 +22,23 @@ SHOWN: Final = 10
 class Unroutable(KombuError):
     """No queue is bound to this exchange with this routing key; nothing was sent.
 
-    bound: the routing keys with which queues are bound to the exchange.
+    bound: the routing keys with which queues are bound to the exchange; None if the broker doesn't tell.
     """
 
-    def __init__(self, exchange: str, routing_key: str, bound: tuple[str, ...] = ()) -> None:
+    def __init__(self, exchange: str, routing_key: str, bound: tuple[str, ...] | None = ()) -> None:
         self.exchange, self.routing_key, self.bound = exchange, routing_key, bound
         super().__init__(exchange, routing_key, self.bound)
 
     def __str__(self) -> str:
+        if not self.exchange and self.routing_key:
+            return f"the message was not sent: there is no queue {self.routing_key!r}; its worker declares it first"
         if not self.exchange:
             return "the message was not sent: it names neither a queue nor an exchange; give it a routing key"
         key = f"the routing key {self.routing_key!r}"
         what = f"the message was not sent: no queue is bound to the exchange {self.exchange!r} with {key}"
         if not self.bound:
-            return f"{what}, nor with any other; declare the queue first, as its worker does"
+            nor = "" if self.bound is None else ", nor with any other"
+            return f"{what}{nor}; declare the queue first, as its worker does"
         near = difflib.get_close_matches(self.routing_key, self.bound, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(repr, self.bound[:SHOWN]))}"
         return f"{what}; {hint}"

@@ -30,6 +30,7 @@ from kombu.transport import SQS
 from vine import transform
 
 from ..topology import DEAD_LETTER_QUEUE
+from .routing import may_reach_nobody, unroutable
 from .sqs_hold import Hold
 
 KOMBUS: Any = SQS  # what is overridden here, its stubs don't know
@@ -84,6 +85,13 @@ class Channel(KOMBUS.Channel):  # type: ignore[misc]
         """Give back what is held, and let go."""
         self._hold.end()
         super().close()
+
+    def _lookup(self, exchange: str, routing_key: str, default: str | None = None) -> Any:
+        """The queues that a message goes to. Raises Unroutable where kombu would drop a job; an event it may drop."""
+        queues = super()._lookup(exchange, routing_key, default)
+        if not any(queues) and self.typeof(exchange).type == "direct" and not may_reach_nobody(exchange):
+            raise unroutable(self, exchange, routing_key)
+        return queues
 
     def _held(self) -> list[tuple[str, str]]:
         delivered = tuple(self.qos._delivered.items())

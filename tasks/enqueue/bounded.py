@@ -13,9 +13,9 @@ from celery import Celery
 from celery.result import AsyncResult
 from kombu import Connection
 
-from ..topology import Broker, broker_of
 from .native_delay import delayable
 
+RABBITMQ: Final = ("amqp", "amqps")
 # Redis' and Valkey's; other transports don't read them. Celery's own `task_publish_retry_policy` does the retrying.
 PUBLISHING: Final[dict[str, Any]] = {"socket_timeout": 2.0, "retry_on_timeout": False}
 
@@ -32,9 +32,11 @@ class BoundedCelery(Celery):
         eta: Any = None,
         **rest: Any,
     ) -> AsyncResult[Any]:
-        """Celery's; on RabbitMQ the least that a job can be delayed is a second."""
-        if (countdown or eta) and broker_of(self.conf.broker_url) is Broker.RABBITMQ:
-            countdown, eta = delayable(self, countdown, eta)
+        """Celery's. On RabbitMQ the least that a job can be delayed is a second, and what no queue gets is an error."""
+        if str(self.conf.broker_url or "").partition("://")[0] in RABBITMQ:
+            rest.setdefault("mandatory", True)
+            if countdown or eta:
+                countdown, eta = delayable(self, countdown, eta)
         return super().send_task(name, args, kwargs, countdown=countdown, eta=eta, **rest)
 
     def connection_for_write(self, url: str | None = None, **options: Any) -> Connection:

@@ -38,7 +38,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     return (yield)
 
 
-@pytest.hookimpl(optionalhook=True)  # xdist's, which has not been loaded yet
+@pytest.hookimpl(optionalhook=True, tryfirst=True)  # xdist's, which has not been loaded yet
 def pytest_xdist_auto_num_workers() -> int | None:
     """`-n auto`: one process more than there are cores, as most tests wait for processes that they have started."""
     if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:

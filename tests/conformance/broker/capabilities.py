@@ -87,6 +87,13 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
         promise="A purge empties a queue and tells of how many messages.",
     ),
     Capability(
+        name="nowhere",
+        promise="A job that no queue would get is an error of whoever publishes it.",
+        cannot={
+            "redis": "It is gone, and nobody is told.",
+        },
+    ),
+    Capability(
         name="hand_over",
         promise="A consumer that dies between the broker's sending and its own reading loses nothing.",
         cannot={

@@ -21,6 +21,7 @@ from config.queues import BULK, DEFAULT, QUEUES, URGENT
 from project.local.ports import HOST
 from tasks import status, task
 from tasks.delivery import rabbitmq
+from tasks.delivery.routing import Unroutable
 from tasks.enqueue.bounded import BoundedCelery
 from tasks.enqueue.bulk import enqueue_many
 from tasks.enqueue.models import OutboxMessage
@@ -161,6 +162,24 @@ def test_a_message_for_a_queue_that_nobody_declared_is_set_aside_and_the_others_
 
     assert (done.sent, [task_id for _, task_id, _ in done.refused]) == (2, [lost])
     assert status(lost).name == "DEAD"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_no_queue_would_get_is_an_error_and_the_next_one_is_confirmed_for_itself(app: Celery) -> None:
+    """RabbitMQ gives it back and then confirms it all the same: that word must not be taken for the next job's."""
+    for _ in range(2):
+        with pytest.raises(Unroutable, match=r"the exchange 'default' with the routing key 'nobodys'; declare"):
+            app.send_task("rabbitmq_test.take_note", [0], exchange=DEFAULT, routing_key="nobodys")
+        app.send_task("rabbitmq_test.take_note", [1])
+    assert queue_depths(app, [DEFAULT]) == {DEFAULT: 2}
+
+    take_note.enqueue(1)
+    lost = take_note.enqueue(2)
+    OutboxMessage.objects.filter(task_id=lost).update(routing_key="nobodys")
+    with Relay(app) as relay:
+        done = relay.send_batch()
+    assert [task_id for _, task_id, _ in done.refused] == [lost]
+    assert "there is no queue 'nobodys'" in OutboxMessage.objects.get(task_id=lost).problem
 
 
 @contextmanager

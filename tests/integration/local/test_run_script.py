@@ -130,7 +130,7 @@ def test_a_python_without_venv_is_told_with_the_package_to_install(checkout: Che
 def test_the_first_start_installs_and_the_second_does_not(installed: Checkout) -> None:
     """What `test` needs contains what `up` needs."""
     assert installed.run("up", "--help", "two words") == "ran up --help two words\n"
-    assert installed.run("test", "-k", "one") == "tested -n auto --dist loadfile -k one\n"
+    assert installed.run("test", "-k", "one") == "tested -n auto --dist loadfile --no-loadscope-reorder -k one\n"
 
 
 def test_a_changed_lock_file_is_installed_again(installed: Checkout) -> None:

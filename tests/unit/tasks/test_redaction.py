@@ -81,19 +81,20 @@ def test_what_is_nested_too_deep_to_be_looked_through_is_not_shown() -> None:
     assert found.is_cut
 
 
+NAMES = st.text().filter(lambda name: not is_secret(name))
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner),
 )
 
 
 @given(JSON)
 def test_without_a_secret_name_nothing_is_changed(value: Any) -> None:
-    """Names are texts of any kind here; those that happen to be secret are rare, and left out."""
+    """Names are texts of any other kind."""
     found = redaction()
     shown = found.inside(value)
 
-    assert found.found or found.is_cut or shown == value
+    assert found.is_cut or shown == value
 
 
 @given(st.text(min_size=1).filter(lambda text: text != BLACK), JSON)
