@@ -76,14 +76,19 @@ class Stage:
         return psutil.Process(self.worker.pid)
 
 
+def broker_empty() -> None:
+    """Take every message off this process's own broker."""
+    with redis.Redis.from_url(plain(os.environ["BROKER_URL"])) as client:
+        client.flushdb()
+
+
 @pytest.fixture(scope="module")
 def environment(django_db_setup: None) -> dict[str, str]:
     """The variables for processes that work on this run's database and broker, the broker empty."""
     from django.db import connection
 
     server = os.environ["DATABASE_URL"].rpartition("/")[0]
-    with redis.Redis.from_url(plain(os.environ["BROKER_URL"])) as client:
-        client.flushdb()
+    broker_empty()
     return {
         **os.environ,
         "DATABASE_URL": f"{server}/{connection.settings_dict['NAME']}",
