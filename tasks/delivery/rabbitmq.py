@@ -24,7 +24,7 @@ from kombu.exceptions import BatchPublishError  # type: ignore[attr-defined]
 from kombu.transport import pyamqp
 
 from ..topology import turned_round
-from .routing import Unroutable
+from .routing import PartlyUnroutable, Unroutable
 
 ANSWER_WITHIN: Final = timedelta(seconds=10)
 
@@ -45,12 +45,13 @@ class Channel(Answered, pyamqp.Channel):  # type: ignore[misc] # amqp's stubs na
     events: Any  # amqp's; its stubs leave it out
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        self.given_back: list[Unroutable] = []
+        self.given_back: dict[str, Unroutable] = {}
         super().__init__(*args, **options)
         self.events["basic_return"].add(self._given_back)
 
-    def _given_back(self, _error: Any, exchange: str, routing_key: str, _message: Any) -> None:
-        self.given_back.append(Unroutable(exchange, routing_key, None))
+    def _given_back(self, _error: Any, exchange: str, routing_key: str, message: Any) -> None:
+        task_id = str((message.headers or {}).get("id"))
+        self.given_back[task_id] = Unroutable(exchange, routing_key, None)
 
     def prepare_message(self, body: Any, priority: int | None = None, *args: Any, **options: Any) -> Any:
         """kombu's, with the urgency as RabbitMQ counts it."""
@@ -74,7 +75,7 @@ class Channel(Answered, pyamqp.Channel):  # type: ignore[misc] # amqp's stubs na
         except MessageNacked as refused:
             raise RecoverableConnectionError("RabbitMQ did not take the message") from refused
         if self.given_back:  # before it was confirmed, which also has to be read
-            raise self.given_back[0]
+            raise next(iter(self.given_back.values()))
         return done
 
     def create_publish_batch(self, max_size: int) -> ConfirmedBatch:
@@ -99,14 +100,20 @@ class ConfirmedBatch:
     def publish(self, message: Any, **options: Any) -> None:
         """Send one prepared message."""
         if len(self._open) >= self._max_size:
-            self.flush()
+            self._await_confirms()
         self._sent += 1
         self._open.add(self._sent)
         options["mandatory"] = True
         amqp.Channel.basic_publish(self._wire, message, **options)  # amqp's own, which doesn't wait
 
     def flush(self) -> None:
-        """Wait until all is confirmed. Raises BatchPublishError; Unroutable if one was given back, the others sent."""
+        """Wait until all is confirmed. Raises BatchPublishError, or PartlyUnroutable: the others were sent."""
+        self._await_confirms()
+        if self._wire.given_back:
+            given_back, self._wire.given_back = self._wire.given_back, {}
+            raise PartlyUnroutable(given_back)
+
+    def _await_confirms(self) -> None:
         deadline = time.monotonic() + ANSWER_WITHIN.total_seconds()
         while self._open:
             left = deadline - time.monotonic()
@@ -118,8 +125,6 @@ class ConfirmedBatch:
                 continue
         if self._refusals:
             raise BatchPublishError(f"RabbitMQ did not take {self._refusals} of {self._sent} messages")
-        if self._wire.given_back:
-            raise self._wire.given_back.pop()
 
     def discard(self) -> None:
         """What was sent was sent."""

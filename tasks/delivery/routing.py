@@ -11,6 +11,7 @@ command whose asker has left.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any, Final
 
 from kombu.exceptions import KombuError
@@ -42,6 +43,19 @@ class Unroutable(KombuError):
         near = difflib.get_close_matches(self.routing_key, self.bound, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(map(repr, self.bound[:SHOWN]))}"
         return f"{what}; {hint}"
+
+
+class PartlyUnroutable(Unroutable):
+    """Some messages of a batch were given back; the others were sent. by_task: what is to be said of each task id."""
+
+    def __init__(self, by_task: Mapping[str, Unroutable]) -> None:
+        self.by_task = dict(by_task)
+        first = next(iter(self.by_task.values()))
+        super().__init__(first.exchange, first.routing_key, first.bound)
+        self.args = (self.by_task,)
+
+    def __str__(self) -> str:
+        return f"of a batch, {len(self.by_task)} were not sent, and all others were; the first: {super().__str__()}"
 
 
 def may_reach_nobody(exchange: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 from billiard import einfo
 from celery import bootsteps, signals
+from celery.concurrency import solo
 from celery.concurrency.asynpool import AsynPool
 from celery.exceptions import InvalidTaskError, WorkerLostError
 from celery.worker import state
@@ -33,6 +34,7 @@ class LeasedRequest:
     """Mixed into a task's request class."""
 
     _message: Any
+    _cut = False
     task: Any
 
     def __init__(self, message: Any, **kwargs: Any) -> None:
@@ -55,6 +57,20 @@ class LeasedRequest:
         super().on_accepted(pid, time_accepted)  # type: ignore[misc]
         if leased and not self.task.acks_late:
             message.channel.hurry()
+
+    def cancel(self, pool: Any, *args: Any, **kwargs: Any) -> None:
+        """Stop it, where the pool can. With solo it is what a signal has interrupted to call this, and goes on."""
+        if isinstance(pool, solo.TaskPool):
+            return  # Celery's raises an error, in the middle of the job
+        self._cut = pool.is_green and isinstance(self._message, LeasedMessage)
+        super().cancel(pool, *args, **kwargs)  # type: ignore[misc]
+
+    def acknowledge(self) -> None:
+        """It is done. What was cut short under gevent isn't, though Celery believes that it went well: it goes back."""
+        if self._cut:
+            self.reject(requeue=True)  # type: ignore[attr-defined]
+        else:
+            super().acknowledge()  # type: ignore[misc]
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
         """It failed; perhaps because its process is gone."""

@@ -6,7 +6,8 @@ never hold the same one), hand it to the broker in one batch, mark it sent, comm
 - Dies before the broker has it: the locks go, the rows are still queued, any relay sends them.
 - Dies after the broker has it and before the commit: the same, so those are sent twice. Harmless by the ledger.
 - The broker is away: the round is rolled back; the rows stay, and the relay waits longer each time.
-- The broker refuses one message: the batch is sent one by one, and that row is set aside with the reason.
+- The broker refuses one message: the batch is sent one by one, and that row is set aside with the reason. RabbitMQ
+  says of a batch which messages no queue would get, after it has taken the others: those are set aside at once.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from kombu import Producer
 from kombu.exceptions import BatchPublishError, OperationalError  # type: ignore[attr-defined]
 
 from .. import crashpoints
+from ..delivery.routing import PartlyUnroutable
 from ..signals import message_unsendable
 from . import rows
 from .unique_locks import lock_release
@@ -126,6 +128,9 @@ class Relay:
         except self._away() as error:
             self.disconnect()
             raise BrokerAway(type(error.__cause__ or error).__name__) from error
+        except PartlyUnroutable as given_back:
+            why = given_back.by_task
+            return [(row, job, f"Unroutable: {why[job]}"[:500]) for row, job, *_ in messages if job in why]
         except Exception:  # noqa: BLE001 -- whatever it is, one message is to blame, and the others must go
             return self._one_by_one(messages)
         return []

@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 
 from tasks.operation.health import queue_consumers
+from tasks.testing.waiting import eventually
 from tests.conformance.broker.declaring import cannot, promised
 from tests.conformance.broker.floor import Floor
 from tests.conformance.broker.subjects import Subject
@@ -15,7 +16,7 @@ from tests.conformance.broker.subjects import Subject
 def test_workers_answer_and_obey(manned_floor: Floor) -> None:
     """`ping` and `inspect` bring every worker's answer; a revoked job isn't carried out."""
     control = manned_floor.app.control
-    assert len(control.ping(timeout=5, limit=2)) == 2
+    eventually(lambda: len(control.ping(timeout=2, limit=2)) == 2)  # they take jobs before they listen
     queues = control.inspect(timeout=5, limit=2).active_queues()
     assert [[queue["name"] for queue in held] for held in queues.values()] == [[manned_floor.queue.name]] * 2
 

@@ -164,7 +164,6 @@ def test_a_message_for_a_queue_that_nobody_declared_is_set_aside_and_the_others_
     assert status(lost).name == "DEAD"
 
 
-@pytest.mark.django_db(transaction=True)
 def test_a_job_that_no_queue_would_get_is_an_error_and_the_next_one_is_confirmed_for_itself(app: Celery) -> None:
     """RabbitMQ gives it back and then confirms it all the same: that word must not be taken for the next job's."""
     for _ in range(2):
@@ -173,12 +172,19 @@ def test_a_job_that_no_queue_would_get_is_an_error_and_the_next_one_is_confirmed
         app.send_task("rabbitmq_test.take_note", [1])
     assert queue_depths(app, [DEFAULT]) == {DEFAULT: 2}
 
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_batch_only_what_no_queue_would_get_is_set_aside_and_the_others_are_sent_once(app: Celery) -> None:
+    """RabbitMQ has taken them, and says which ones it has not."""
     take_note.enqueue(1)
     lost = take_note.enqueue(2)
+    take_note.enqueue(3)
     OutboxMessage.objects.filter(task_id=lost).update(routing_key="nobodys")
     with Relay(app) as relay:
         done = relay.send_batch()
-    assert [task_id for _, task_id, _ in done.refused] == [lost]
+        assert relay.send_batch().sent == 0
+    assert (done.sent, [task_id for _, task_id, _ in done.refused]) == (2, [lost])
+    assert queue_depths(app, [DEFAULT]) == {DEFAULT: 2}
     assert "there is no queue 'nobodys'" in OutboxMessage.objects.get(task_id=lost).problem
 
 
