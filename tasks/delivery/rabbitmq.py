@@ -111,7 +111,7 @@ class ConfirmedBatch:
         self._await_confirms()
         if self._wire.given_back:
             given_back, self._wire.given_back = self._wire.given_back, {}
-            raise PartlyUnroutable(given_back)
+            raise PartlyUnroutable({task_id: str(error) for task_id, error in given_back.items()})
 
     def _await_confirms(self) -> None:
         deadline = time.monotonic() + ANSWER_WITHIN.total_seconds()

@@ -11,7 +11,6 @@ command whose asker has left.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
 from typing import Any, Final
 
 from kombu.exceptions import KombuError
@@ -45,17 +44,15 @@ class Unroutable(KombuError):
         return f"{what}; {hint}"
 
 
-class PartlyUnroutable(Unroutable):
-    """Some messages of a batch were given back; the others were sent. by_task: what is to be said of each task id."""
+class PartlyUnroutable(KombuError):
+    """Some messages of a batch were given back by the broker; the others were sent. why: by task id, a sentence."""
 
-    def __init__(self, by_task: Mapping[str, Unroutable]) -> None:
-        self.by_task = dict(by_task)
-        first = next(iter(self.by_task.values()))
-        super().__init__(first.exchange, first.routing_key, first.bound)
-        self.args = (self.by_task,)
+    def __init__(self, why: dict[str, str]) -> None:
+        self.why = why
+        super().__init__(why)
 
     def __str__(self) -> str:
-        return f"of a batch, {len(self.by_task)} were not sent, and all others were; the first: {super().__str__()}"
+        return f"{len(self.why)} of a batch were not sent, but all the others; {next(iter(self.why.values()), '')}"
 
 
 def may_reach_nobody(exchange: str) -> bool:

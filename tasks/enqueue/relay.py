@@ -129,7 +129,7 @@ class Relay:
             self.disconnect()
             raise BrokerAway(type(error.__cause__ or error).__name__) from error
         except PartlyUnroutable as given_back:
-            why = given_back.by_task
+            why = given_back.why
             return [(row, job, f"Unroutable: {why[job]}"[:500]) for row, job, *_ in messages if job in why]
         except Exception:  # noqa: BLE001 -- whatever it is, one message is to blame, and the others must go
             return self._one_by_one(messages)

@@ -38,14 +38,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     return (yield)
 
 
-@pytest.hookimpl(optionalhook=True, tryfirst=True)  # xdist's, which has not been loaded yet
-def pytest_xdist_auto_num_workers() -> int | None:
-    """`-n auto`: one process more than there are cores, as most tests wait for processes that they have started."""
-    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
-        return None  # xdist heeds it
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what needs the servers when they could not be started."""
     reason = os.environ.get(MISSING)

@@ -178,7 +178,7 @@ def test_an_expired_job(stage: Stage) -> None:
 def test_a_revoked_job(stage: Stage) -> None:
     """12. Kept where the task asks for it; given up without a trace where not."""
     kept, unkept = dying.be_revoked.enqueue(countdown=3600), dying.be_revoked_unkept.enqueue(countdown=3600)
-    current_app.control.revoke([kept, unkept], reply=True, timeout=5, limit=1)
+    stage.until(lambda: current_app.control.revoke([kept, unkept], reply=True, timeout=2, limit=1))
     OutboxMessage.objects.filter(task_id__in=[kept, unkept]).update(due_at=timezone.now())
 
     assert stage.letter(kept).reason == "revoked"

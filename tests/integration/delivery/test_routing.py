@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from redis import Redis
 
 import tasks.delivery  # noqa: F401 # registers the schemes
 from tasks.delivery.routing import Unroutable
+from tasks.testing.waiting import eventually
 from tests.integration.delivery.floor import Floor
 from tests.integration.delivery.publishing import app_for
 
@@ -83,5 +85,5 @@ def test_a_worker_whose_asker_is_gone_goes_on(floor: Floor) -> None:
     app_for(floor.url).control.ping(timeout=0.001)
     floor.send("jobs.note", "after")
     floor.ended("after")
-    assert app_for(floor.url).control.ping(timeout=30, limit=1)
+    eventually(lambda: app_for(floor.url).control.ping(timeout=2, limit=1), within=timedelta(seconds=30))
     assert "Unroutable" not in worker.recent_logs()
