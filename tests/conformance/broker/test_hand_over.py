@@ -25,8 +25,8 @@ def test_a_message_that_its_consumer_never_read_is_delivered_to_another(subject:
 
 @cannot("hand_over", "redis")
 def test_redis_loses_a_message_that_its_consumer_never_read(subject: Subject, tmp_path: Path) -> None:
-    """It is on no list, and in nobody's hands."""
-    assert not taken_after_a_lost_hand_over(subject, tmp_path)
+    """It is on no list, and in nobody's hands. Tried again where its BRPOP had ended just before it was frozen."""
+    assert not all(taken_after_a_lost_hand_over(subject, tmp_path / str(turn)) for turn in range(5))
 
 
 class WaitingConsumer(ProcessContainer):
