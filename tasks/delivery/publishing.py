@@ -125,6 +125,7 @@ class PublishingChannel(stock.Channel):  # type: ignore[misc] # kombu has no typ
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.publisher = Publisher()
+        self._client_of_calls: Any = None
         super().__init__(*args, **kwargs)
 
     def create_publish_batch(self, max_size: int) -> LeaseBatch:
@@ -140,6 +141,14 @@ class PublishingChannel(stock.Channel):  # type: ignore[misc] # kombu has no typ
     @cached_property
     def _scripts(self) -> ScriptClient:
         return ScriptClient(Redis(connection_pool=self.pool))
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """kombu makes one for each call; one does for all threads, as long as its pool is this channel's."""
+        if asynchronous:
+            return super()._create_client(asynchronous)
+        if self._client_of_calls is None or self._client_of_calls.connection_pool is not self.pool:
+            self._client_of_calls = super()._create_client()
+        return self._client_of_calls
 
     def _get_pool(self, asynchronous: bool = False) -> Any:
         pool = super()._get_pool(asynchronous)

@@ -23,6 +23,7 @@ from celery.worker import state
 from kombu.utils.imports import symbol_by_name
 
 from .child_deaths import deaths_seen_at_once
+from .event_batches import EventBatches
 from .intake import UNDECODABLE
 from .keeper import release_all
 from .message import LeasedMessage
@@ -105,7 +106,7 @@ def leased_request(base: type) -> type:
 class Leases(bootsteps.StartStopStep):
     """The bootstep."""
 
-    requires = ("celery.worker.consumer.connection:Connection",)
+    requires = ("celery.worker.consumer.events:Events",)  # so that it stops before that, and can send what is left
 
     def __init__(self, c: Any, **kwargs: Any) -> None:
         super().__init__(c, **kwargs)
@@ -123,8 +124,13 @@ class Leases(bootsteps.StartStopStep):
 
         return isinstance(c.conninfo.transport, LeaseTransport)
 
+    def create(self, c: Any) -> None:
+        """It is included; nothing has started yet."""
+        self.events = EventBatches(c)
+
     def start(self, c: Any) -> None:
         """The consumer has connected: its channel is told whose it is."""
+        self.events.begin()
         pool = getattr(c.pool, "_pool", None)
         if isinstance(pool, AsynPool):
             c.pool.flush = partial(flush_gently, pool)
@@ -161,6 +167,7 @@ class Leases(bootsteps.StartStopStep):
 
     def shutdown(self, c: Any) -> None:
         """Nothing runs any more: give back what is left."""
+        self.events.end()
         release_all()
 
     def _see_dispatches(self, c: Any) -> None:
