@@ -80,32 +80,42 @@ def enqueueing_many(jobs: int) -> None:
 
 
 def draining(jobs: int) -> None:
-    """A solo worker's cost a job: stock, plain toolkit, effect="database"."""
-    from celery import current_app
-
+    """A solo worker's cost a job: stock Celery on kombu's transport, then on ours; toolkit tasks by their effect."""
     from benchmarks import sample_tasks
-    from tasks.enqueue.relay import Relay
 
+    leased = os.environ["BROKER_URL"]
+    stock: Any = sample_tasks.stock
+    kinds = [("stock Celery", stock, leased.replace("+lease", "")), ("stock task, leased", stock, leased)]
+    for effect, task in (("none", sample_tasks.plain), ("database", sample_tasks.database)):
+        kinds.append((f"toolkit task, effect {effect}", task, leased))
     base = 0.0
-    kinds: list[Any] = [sample_tasks.stock, sample_tasks.plain, sample_tasks.database]
-    for kind in kinds:
-        if kind is sample_tasks.stock:
-            for number in range(jobs):
-                kind.delay(number)
-        else:
-            kind.enqueue_many({"number": number} for number in range(jobs))
-            with Relay(current_app) as relay:
-                while relay.send_batch().sent:
-                    pass
-        worker = subprocess.Popen(WORKER, env=dict(os.environ))
+    for what, task, url in kinds:
+        _fill(task, jobs)
+        worker = subprocess.Popen(WORKER, env=dict(os.environ, BROKER_URL=url))
         try:
             figures = _drained(worker.pid, jobs)
         finally:
             worker.terminate()
             worker.wait(30)
         base = base or figures["cpu_per_1000"]
-        tell(f"drain, {kind.name}, solo", jobs=jobs, **figures, ratio_cpu=figures["cpu_per_1000"] / base)
+        tell(f"drain, solo: {what}", jobs=jobs, **figures, times_less_cpu=base / figures["cpu_per_1000"])
         _empty()
+
+
+def _fill(task: Any, jobs: int) -> None:
+    from celery import current_app
+
+    from benchmarks import sample_tasks
+    from tasks.enqueue.relay import Relay
+
+    if task is sample_tasks.stock:
+        for number in range(jobs):
+            task.delay(number)
+        return
+    task.enqueue_many({"number": number} for number in range(jobs))
+    with Relay(current_app) as relay:
+        while relay.send_batch().sent:
+            pass
 
 
 def _drained(pid: int, jobs: int) -> dict[str, float]:
