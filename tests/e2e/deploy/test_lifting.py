@@ -139,7 +139,7 @@ def test_the_page_brings_the_toolkit_into_another_project(
     start("relay", "manage.py", "relay")
     worker = ("-m", "celery", "-A", "shop", "worker", "--loglevel", "INFO", "--concurrency", "2", "--hostname")
     victim = start("victim", *worker, "victim@here")
-    eventually(lambda: (directory / "slow").exists(), within=MINUTE, because=lambda: victim.log_tail(60))
+    eventually((directory / "slow").exists, within=MINUTE, because=lambda: victim.log_tail(60))
     victim.kill()
     second = start("second", *worker, "second@here")
 
