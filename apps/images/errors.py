@@ -5,6 +5,8 @@ The sentences name no address that a name resolved to: that would tell a strange
 
 from __future__ import annotations
 
+from typing import Final
+
 from tasks.errors import Permanent, Transient
 
 
@@ -83,6 +85,33 @@ class RenditionMissing(Transient):
 
     def __str__(self) -> str:
         return "A rendition of this image was lost in storage. Send the image again to try once more."
+
+
+def failure_sentence(reason: str, error_type: str, error_message: str) -> str:
+    """What to tell an image's owner when a step has died, as its dead letter tells it.
+
+    Our own errors speak for themselves; others may name hosts, tables and paths, and would help nobody.
+    """
+    if error_type in _SPEAK_FOR_THEMSELVES:
+        return error_message
+    if reason in _TOOK_TOO_LONG:
+        return "It took too long to work on this image, and it was given up."
+    return "Something went wrong on our side, and it was given up. Send the image again to try once more."
+
+
+_SPEAK_FOR_THEMSELVES: Final = frozenset(
+    kind.__qualname__
+    for kind in (
+        FetchRefused,
+        FetchTooLarge,
+        FetchRejected,
+        FetchFailed,
+        UploadTooLarge,
+        InvalidImage,
+        RenditionMissing,
+    )
+)
+_TOOK_TOO_LONG: Final = ("soft_limit", "hard_limit")
 
 
 def _megabytes(count: int) -> str:

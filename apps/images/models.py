@@ -5,8 +5,9 @@ An image's states, who moves it, and what a crash leaves behind:
     received ──fetch_original──▶ fetching ──validate_original──▶ validated ──render_rendition ×3──▶ rendering
         │                           │                               │                                  │
         │                           │                               │           store_renditions, publish_image
-        └───────────────────────────┴──────fail_image───────────────┴──▶ failed ◀──────────────────────┴──▶ published
+        └───────────────────────────┴────a step dies────────────────┴──▶ failed ◀──────────────────────┴──▶ published
 
+A step's death and the image's are one transaction. When it is redriven, the image goes back to how far it had come.
 Bytes are in storage, under names made of the image's key and the original's digest. They are written before the row
 that names them, so a crash leaves a file that the repeated step writes again, never a row without its file.
 """
