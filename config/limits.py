@@ -55,6 +55,8 @@ REQUEST_MAX_BYTES: Final = IMAGE_MAX_BYTES + 64 * 1024
 # A reminder's job is written when it is due within this time, which is well above the time between two looks at the
 # table; until it is due it waits in the outbox.
 REMINDER_HORIZON: Final = timedelta(minutes=30)
+# How many of them one look publishes; it takes another at once when there are more.
+REMINDERS_AT_ONCE: Final = 1_000
 REMINDER_OVERDUE_AFTER: Final = timedelta(minutes=5)
 REMINDER_MOST_AHEAD: Final = timedelta(days=366)
 REMINDER_MOST_LATE: Final = timedelta(days=1)

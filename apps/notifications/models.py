@@ -5,7 +5,7 @@ out, sends, and marks the row, all in one transaction: any number of deliveries 
 crash between the mail server's answer and the commit sends it again, under the same Message-ID.
 
     waiting ──sent──▶ sent_at is set
-       └─refused for good──▶ refusal says why; nothing sends it any more
+       └─refused for good──▶ refusal says why; nothing sends it any more, unless its dead letter is redriven
 
 Whatever may work later (a mail server that is away) leaves the row waiting.
 """

@@ -24,13 +24,14 @@ def reminder_list(*, user: User) -> QuerySet[Reminder]:
 def reminders_to_publish() -> QuerySet[Reminder]:
     """The reminders whose message must go to the broker now.
 
-    That is: due within REMINDER_HORIZON and never published, or overdue and still not sent, because the message was
-    lost or the mail server has been away for long.
+    That is: due within REMINDER_HORIZON and never published, or overdue and still not sent; one whose job goes on gets
+    no other. The soonest first.
     """
     now = timezone.now()
     near = Q(published_at=None, due_at__lte=now + REMINDER_HORIZON)
     overdue = Q(published_at__lte=now - REMINDER_OVERDUE_AFTER, due_at__lte=now - REMINDER_OVERDUE_AFTER)
-    return Reminder.objects.filter(WAITING, near | overdue, due_at__gte=now - REMINDER_MOST_LATE)
+    due = Reminder.objects.filter(WAITING, near | overdue, due_at__gte=now - REMINDER_MOST_LATE)
+    return due.order_by("due_at", "pk")
 
 
 def subscription_active(*, user_id: int) -> bool:

@@ -66,3 +66,8 @@ def mail_send_once(*, rows: QuerySet[M], pk: int, send: Callable[[M], None]) -> 
     except Permanent as error:
         rows.filter(pk=pk, sent_at=None).update(refusal=str(error)[:REFUSAL_MAX_LENGTH])
         raise
+
+
+def mail_take_up(*, rows: QuerySet[M]) -> None:
+    """Let mails that were refused be tried once more. One that has gone out stays as it is."""
+    rows.filter(sent_at=None).update(refusal="")

@@ -13,7 +13,7 @@ from tasks.enqueue.outbox import publish
 from ..errors import NoAddress, NotSubscribed
 from ..models import Newsletter, NewsletterCopy, Subscription
 from ..selectors import newsletter_copies_waiting, subscription_active
-from .mailing import mail_send, mail_send_once
+from .mailing import mail_send, mail_send_once, mail_take_up
 from .subscriptions import unsubscribe_url
 
 
@@ -59,6 +59,11 @@ def newsletter_copy_send(*, copy_id: int) -> None:
     """
     with suppress(NotSubscribed):  # kept on the row; nobody failed
         mail_send_once(rows=NewsletterCopy.objects.select_related("newsletter", "user"), pk=copy_id, send=_send)
+
+
+def newsletter_copy_take_up(*, copy_id: int) -> None:
+    """Let one copy be tried once more, though it was refused."""
+    mail_take_up(rows=NewsletterCopy.objects.filter(pk=copy_id))
 
 
 def _send(copy: NewsletterCopy) -> None:

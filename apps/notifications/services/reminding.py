@@ -19,7 +19,7 @@ from tasks.enqueue.outbox import publish
 
 from ..errors import DueOutOfRange, NoAddress
 from ..models import Reminder
-from .mailing import mail_send, mail_send_once
+from .mailing import mail_send, mail_send_once, mail_take_up
 
 
 @transaction.atomic
@@ -48,6 +48,11 @@ def reminders_published(*, reminder_ids: Collection[int]) -> None:
 def reminder_send(*, reminder_id: int) -> None:
     """Send the reminder unless it has gone out. Raises what `mail_send` raises, and NoAddress."""
     mail_send_once(rows=Reminder.objects.select_related("user"), pk=reminder_id, send=_send)
+
+
+def reminder_take_up(*, reminder_id: int) -> None:
+    """Let the reminder be tried once more, though it was refused."""
+    mail_take_up(rows=Reminder.objects.filter(pk=reminder_id))
 
 
 def reminders_delete_old() -> int:

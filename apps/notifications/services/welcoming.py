@@ -9,7 +9,7 @@ from tasks.enqueue.outbox import publish
 
 from ..errors import NoAddress
 from ..models import Welcome
-from .mailing import mail_send, mail_send_once
+from .mailing import mail_send, mail_send_once, mail_take_up
 
 
 @transaction.atomic
@@ -30,6 +30,11 @@ def welcome_send(*, user_id: int) -> None:
     """Send the welcome that was requested, unless it has gone out. Raises what `mail_send` raises, and NoAddress."""
     for pk in Welcome.objects.filter(user=user_id).values_list("pk", flat=True):
         mail_send_once(rows=Welcome.objects.select_related("user"), pk=pk, send=_send)
+
+
+def welcome_take_up(*, user_id: int) -> None:
+    """Let the welcome be tried once more, though it was refused."""
+    mail_take_up(rows=Welcome.objects.filter(user=user_id))
 
 
 def _send(welcome: Welcome) -> None:

@@ -1,4 +1,4 @@
-"""Reminders: published when due soon, sent once, found again when their message was lost."""
+"""Reminders: published when due soon, sent once, found again when their job has died."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from apps.notifications.services.reminding import reminder_create, reminder_send
 from apps.notifications.tasks import publish_reminders, send_reminder
 from config.limits import REMINDER_HORIZON, REMINDER_KEPT_FOR, REMINDER_MOST_AHEAD, REMINDER_MOST_LATE
 from config.queues import LOW
+from tasks.enqueue.models import OutboxMessage
 from tests.concurrency import at_once
 from tests.servers.mail import MailServer
 from tests.servers.messages import Waiting, messages_take
@@ -59,14 +60,33 @@ def test_each_is_published_once_and_one_far_ahead_waits_in_the_table(ada: User, 
     assert [message.args for message in published()] == [[far.pk]]
 
 
-def test_one_whose_message_was_lost_is_published_again(ada: User, clean_broker: str) -> None:
-    """A worker that is killed between taking a message and noting that it has it loses it."""
-    lost = remind(ada, MINUTE)
-    sent = remind(ada, MINUTE)
-    assert len(published()) == 2
-    Reminder.objects.update(due_at=timezone.now() - 10 * MINUTE, published_at=timezone.now() - 10 * MINUTE)
-    Reminder.objects.filter(pk=sent.pk).update(sent_at=timezone.now())
-    assert [message.args for message in published()] == [[lost.pk]]
+def test_one_whose_job_has_died_gets_another(ada: User, clean_broker: str) -> None:
+    """The mail server was away for longer than the job's retries last. One that goes on gets no second one."""
+    reminder = remind(ada, MINUTE)
+    jobs = OutboxMessage.objects.filter(name=send_reminder.name)
+    for ended, known in ((False, 1), (True, 2), (False, 2)):
+        Reminder.objects.update(due_at=timezone.now() - 10 * MINUTE, published_at=timezone.now() - 10 * MINUTE)
+        if ended:
+            jobs.update(state="dead", finished_at=timezone.now())
+        publish_reminders()
+        assert jobs.count() == known
+    Reminder.objects.filter(pk=reminder.pk).update(sent_at=timezone.now())
+    jobs.update(state="dead", finished_at=timezone.now())
+    publish_reminders()
+    assert jobs.count() == 2
+
+
+def test_more_than_one_look_can_take_are_left_to_the_next(
+    ada: User, clean_broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look has a time limit."""
+    monkeypatch.setattr("apps.notifications.tasks.REMINDERS_AT_ONCE", 2)
+    reminders = [remind(ada, MINUTE * (3 - number)) for number in range(3)]
+    soonest_first = [[reminder.pk] for reminder in reversed(reminders)]
+    *first, again = published()
+    assert [message.args for message in first] == soonest_first[:2]
+    assert again.task == "notifications.publish_reminders"
+    assert [message.args for message in published()] == soonest_first[2:]
 
 
 def test_one_that_is_a_day_late_is_given_up(ada: User, clean_broker: str) -> None:
