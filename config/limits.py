@@ -82,6 +82,8 @@ SYNC_RUN_KEPT_FOR: Final = timedelta(days=14)
 # One build of a report, and how long one that was asked for may be silent before it may be asked for again.
 REPORT_TIME_LIMIT: Final = timedelta(minutes=10)
 REPORT_STALLED_AFTER: Final = timedelta(minutes=12)
+# A day's last orders may be paid so long after it: every attempt of PAYMENT_RETRY_DELAYS, and the waits between them.
+REPORT_SETTLED_AFTER: Final = timedelta(hours=1)
 # The daily build makes up for days that it missed, this far back.
 REPORT_MAKE_UP_DAYS: Final = 7
 REPORT_KEPT_FOR: Final = timedelta(days=400)

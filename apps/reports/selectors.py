@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.orders.models import Order, OrderLine
-from config.limits import REPORT_MAKE_UP_DAYS, REPORT_STALLED_AFTER
+from config.limits import REPORT_MAKE_UP_DAYS, REPORT_SETTLED_AFTER, REPORT_STALLED_AFTER
 
 from .days import ONE_DAY, day_bounds, day_of
 from .models import SalesReport
@@ -77,8 +77,8 @@ def sales_of(*, day: date) -> Iterator[Sale]:
 def days_due() -> list[date]:
     """The days whose report is to be built now: yesterday, and those of the last week that were missed.
 
-    A day was missed when it has no report, one that failed, or one that was made before the day was over. Days before
-    the first order are not missed.
+    A day was missed when it has no report, one that failed, or one that was made before its last orders can have been
+    paid. Days before the first order are not missed.
     """
     yesterday = today() - ONE_DAY
     first = Order.objects.order_by("placed_at").values_list("placed_at", flat=True).first()
@@ -93,8 +93,8 @@ def _is_settled(day: date, report: SalesReport | None) -> bool:
         return False
     if report.is_under_way:
         return not report_is_stalled(report)
-    day_over_at: datetime = day_bounds(day, project_zone())[1]
-    return report.state == SalesReport.State.READY and report.read_at is not None and report.read_at >= day_over_at
+    settled_at: datetime = day_bounds(day, project_zone())[1] + REPORT_SETTLED_AFTER
+    return report.state == SalesReport.State.READY and report.read_at is not None and report.read_at >= settled_at
 
 
 def _sales(day: date) -> QuerySet[OrderLine]:

@@ -53,3 +53,8 @@ def stock_release(*, order_id: int) -> None:
     step_done(order=order, name="release")
     if order.charge_started_at is not None:
         publish("orders.refund_payment", order_id=order_id)
+
+
+def stock_add(*, product_id: int, quantity: int) -> None:
+    """Add to a product's stock; a negative *quantity* takes away. Raises IntegrityError when so much isn't there."""
+    Product.objects.filter(pk=product_id).update(stock=F("stock") + quantity)

@@ -8,12 +8,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from apps.orders.tasks import charge_payment
 from apps.reports import selectors
 from apps.reports.errors import DayOutOfRange
 from apps.reports.models import SalesReport
 from apps.reports.services.requesting import report_request, reports_request_due
 from apps.reports.tasks import build_daily_report
-from config.limits import REPORT_STALLED_AFTER
+from config.limits import PAYMENT_RETRY_DELAYS, REPORT_SETTLED_AFTER, REPORT_STALLED_AFTER
 from config.queues import LOW
 from tests.concurrency import at_once
 from tests.integration.reports.conftest import Sell
@@ -61,13 +62,23 @@ def test_not_more_than_a_week_is_made_up_for(sell: Sell) -> None:
     assert reports_request_due() == [TODAY - back * ONE_DAY for back in range(1, 8)]
 
 
-def test_what_is_ready_is_not_built_again_unless_the_day_was_not_over_when_it_was_read(sell: Sell) -> None:
-    """Somebody looked at the evening's figures; the night's sales belong in the report."""
+@pytest.mark.parametrize("too_soon", [timedelta(hours=-3), timedelta(seconds=10)], ids=["evening", "midnight"])
+def test_what_is_ready_is_not_built_again_unless_the_day_was_not_over_when_it_was_read(
+    sell: Sell, too_soon: timedelta
+) -> None:
+    """Somebody looked at the evening's figures, or at midnight's: the last orders were not paid yet."""
     sell(datetime(2026, 11, 8, 12, tzinfo=UTC))
     over_at = datetime(2026, 11, 8, 23, tzinfo=UTC)
-    ready(date(2026, 11, 8), over_at)
-    ready(date(2026, 11, 9), over_at + ONE_DAY - timedelta(hours=3))
+    ready(date(2026, 11, 8), over_at + REPORT_SETTLED_AFTER)
+    ready(date(2026, 11, 9), over_at + ONE_DAY + too_soon)
     assert reports_request_due() == [date(2026, 11, 9)]
+
+
+def test_a_days_last_order_is_paid_before_its_report_counts_as_whole() -> None:
+    """Its charge is tried again and again; each attempt may take as long as it is given."""
+    attempts = len(PAYMENT_RETRY_DELAYS) + 1
+    longest = sum(PAYMENT_RETRY_DELAYS, timedelta(0)) + attempts * timedelta(seconds=charge_payment.time_limit or 0)
+    assert longest < REPORT_SETTLED_AFTER
 
 
 @pytest.mark.parametrize(("state", "asked"), [(State.FAILED, True), (State.RUNNING, False), (State.REQUESTED, False)])
