@@ -15,7 +15,7 @@ from .faults import Fault
 from .form import Form
 from .keys import Answer, Use
 from .payments import NewPayment, payment_list, payment_read
-from .refunds import NewRefund, refund_read
+from .refunds import NewRefund, refund_list, refund_read
 
 MAX_KEY_LENGTH: Final = 255
 
@@ -30,6 +30,10 @@ class Command(Protocol):
 COMMANDS: Final[dict[str, Callable[[Form], Command]]] = {
     "/v1/payment_intents": NewPayment.read,
     "/v1/refunds": NewRefund.read,
+}
+LISTED: Final[dict[str, Callable[[Books, Form], dict[str, Any]]]] = {
+    "/v1/payment_intents": payment_list,
+    "/v1/refunds": refund_list,
 }
 READABLE: Final[dict[str, Callable[[Books, str], dict[str, Any]]]] = {
     "/v1/payment_intents": payment_read,
@@ -74,8 +78,8 @@ class Api:
     def _read(self, request: Request, during: Fault | None) -> Answer:
         if during is not None:
             during.delay()
-        if request.method == "GET" and request.path == "/v1/payment_intents":
-            return Answer(200, payment_list(self._books, request.form), request.id)
+        if request.method == "GET" and request.path in LISTED:
+            return Answer(200, LISTED[request.path](self._books, request.form), request.id)
         collection, _, object_id = request.path.rpartition("/")
         read = READABLE.get(collection)
         if request.method != "GET" or read is None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from .books import Books, Object, Outcome
 from .errors import invalid_request, no_such
 from .form import Form
-from .parameters import metadata, refuse_unknown, text
+from .parameters import integer, metadata, refuse_unknown, text
 from .payments import new_id
 
 
@@ -62,3 +63,11 @@ def refund_read(books: Books, refund_id: str) -> Object:
     if refund is None:
         raise no_such("refund", refund_id, param="id", status=404)
     return refund
+
+
+def refund_list(books: Books, form: Form) -> dict[str, Any]:
+    """A payment's refunds, of which there is one at most, as the parameters of GET /v1/refunds ask for them."""
+    refuse_unknown(form, ("limit", "payment_intent"))
+    integer(form, "limit", default=10)
+    refund = books.refund_of(text(form, "payment_intent"))
+    return {"object": "list", "url": "/v1/refunds", "has_more": False, "data": [refund] if refund else []}

@@ -218,6 +218,16 @@ def test_a_charge_is_refunded_once(payment_sandbox: PaymentSandbox) -> None:
     assert payment_sandbox.books()["totals"] == {"eur": {"paid": 1, "charged": 1250, "refunded": 1250}}
 
 
+def test_a_refund_whose_key_the_provider_has_forgotten_is_the_one_that_was_made(
+    payment_sandbox: PaymentSandbox,
+) -> None:
+    """It keeps a key for a day; a dead refund may be redriven after a week."""
+    taken = charge()
+    first = payment_refund(charge_id=taken.id, idempotency_key="refund-order-7")
+    assert payment_refund(charge_id=taken.id, idempotency_key="as good as forgotten") == first
+    assert payment_sandbox.books()["totals"] == {"eur": {"paid": 1, "charged": 1250, "refunded": 1250}}
+
+
 def test_a_refund_of_nothing_is_refused(payment_sandbox: PaymentSandbox) -> None:
     """A charge that the provider doesn't know is a bug of ours."""
     with pytest.raises(PaymentRefused, match="No such payment_intent"):
