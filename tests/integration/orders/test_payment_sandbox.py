@@ -225,7 +225,6 @@ def test_a_key_that_is_not_for_tests_is_not_let_in(shared_http: httpx.Client, au
         ("PUT", PAYMENTS),
         ("GET", "/v1/payment_intents/"),
         ("GET", "/v1/payment_intents/pi_nobody"),
-        ("GET", "/v1/refunds"),
         ("GET", "/v1/refunds/re_nobody"),
         ("POST", "/sandbox/books"),
     ],
