@@ -19,14 +19,14 @@ POOLS: Final = {
 MODULE: Final = "benchmarks.couriers.celery"
 
 
-def celery_contenders(broker: Broker, pools: list[str], *, prefetch: int, loglevel: str) -> list[Contender]:
-    """For each pool stock Celery and then ours, so that they are measured by turns."""
-    return [_contender(broker, courier, pool, prefetch, loglevel) for pool in pools for courier in (STOCK, OURS)]
+def celery_contenders(broker: Broker, pools: list[str], *, prefetch: int, more: str) -> list[Contender]:
+    """For each pool stock Celery and then ours, so that they are measured by turns. more: options of their workers."""
+    return [_contender(broker, courier, pool, prefetch, more) for pool in pools for courier in (STOCK, OURS)]
 
 
-def _contender(broker: Broker, courier: str, pool: str, prefetch: int, loglevel: str) -> Contender:
+def _contender(broker: Broker, courier: str, pool: str, prefetch: int, more: str) -> Contender:
     options, workers, shape = POOLS[pool]
-    worker = f"-m celery -A {MODULE} worker {options} --loglevel {loglevel} --queues {QUEUE} --hostname {{number}}@%h"
+    worker = f"-m celery -A {MODULE} worker {options} {more} --queues {QUEUE} --hostname {{number}}@%h"
     return Contender(
         courier=courier,
         pool=shape,

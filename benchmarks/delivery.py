@@ -39,9 +39,8 @@ def main() -> None:
             broker = Broker(valkey)
             with ExitStack() as stack:
                 others = stack.enter_context(peers(broker, directory)) if arguments.peers else []
-                ours = celery_contenders(
-                    broker, arguments.pools, prefetch=arguments.prefetch, loglevel=arguments.loglevel
-                )
+                more = f"--loglevel {arguments.loglevel}{' --task-events' if arguments.events else ''}"
+                ours = celery_contenders(broker, arguments.pools, prefetch=arguments.prefetch, more=more)
                 wanted = [one for one in [*ours, *others] if one.courier in arguments.couriers]
                 _run(arguments, wanted, broker, directory)
 
@@ -95,6 +94,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--prefetch", type=int, default=4, help="worker_prefetch_multiplier (%(default)s)")
     parser.add_argument("--loglevel", default="WARNING", help="the workers' (%(default)s, Celery's own default)")
+    parser.add_argument("--events", action="store_true", help="the workers tell monitors of every step")
     return parser.parse_args()
 
 
