@@ -32,7 +32,8 @@ class EventBatches:
     def begin(self) -> None:
         """The connection is new, and timers of the old one's time are gone with it."""
         self._waiting = False
-        self._consumer.event_dispatcher.buffer_limit = MOST
+        if self._consumer.event_dispatcher is not None:  # a worker that tells nobody anything has none
+            self._consumer.event_dispatcher.buffer_limit = MOST
 
     def end(self) -> None:
         """The worker stops: send what still waits."""

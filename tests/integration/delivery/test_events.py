@@ -73,3 +73,10 @@ def test_a_worker_that_stops_tells_how_its_last_job_ended(floor: Floor, pool: st
     eventually(lambda: floor.diary["began last"], within=MINUTE)
     worker.kill("SIGTERM")
     eventually(lambda: monitor.listen()["last"] == STEPS, within=MINUTE, because=worker.recent_logs)
+
+
+def test_a_worker_that_tells_nobody_anything_works(floor: Floor) -> None:
+    """Without events, gossip and heartbeat Celery makes no dispatcher at all."""
+    floor.worker("--without-heartbeat")
+    floor.send("jobs.note", "untold")
+    floor.ended("untold", within=MINUTE)
