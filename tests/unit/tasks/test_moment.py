@@ -52,7 +52,8 @@ def test_a_worker_that_fetches_nothing_beforehand_asks_as_soon_as_there_is_room(
         initial_prefetch_count=8,
         pool=SimpleNamespace(num_processes=2),
     )
-    step: Any = SimpleNamespace(_checked=True, dispatch_is_seen=False)
+    events = SimpleNamespace(begin=lambda: None)
+    step: Any = SimpleNamespace(_checked=True, dispatch_is_seen=False, events=events)
     Leases.start(step, consumer)
     assert channel.moment.most_waiting == most_waiting
 
