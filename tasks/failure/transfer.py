@@ -55,7 +55,7 @@ def letters_export(which: LetterFilter) -> Iterator[str]:
             "attempts": [_out(attempt) for attempt in attempts],
             "redrives": [_out(redrive) for redrive in letter.redrives.all()],
         }
-        yield json.dumps(line, ensure_ascii=False)
+        yield json.dumps(line)  # ASCII: safe on any terminal, in any encoding
 
 
 def letters_import(lines: Iterable[str], *, dry_run: bool = False) -> Imported:
