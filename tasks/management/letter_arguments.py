@@ -12,12 +12,10 @@ from django.utils import timezone
 
 from ..failure.letter_filters import LetterFilter
 from ..failure.letter_models import DeadLetter
+from ..failure.transfer import EARLIEST, LATEST
 
 STATES: Final = (*(state.value for state in DeadLetter.State), "any")
 REASONS: Final = tuple(reason.value for reason in DeadLetter.Reason)
-# Of years: what lies beyond them no date of the database's or of Python's can hold, in every time zone.
-EARLIEST: Final = 1970
-LATEST: Final = 2999
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _BY_FIELD: Final = {
     "task": "name",

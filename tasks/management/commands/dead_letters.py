@@ -18,7 +18,7 @@ from ...failure.discard import letters_discard
 from ...failure.letter_filters import LetterFilter
 from ...failure.letter_groups import letter_counts, letter_groups
 from ...failure.readable import printable
-from ...failure.transfer import LineRefused, letters_export, letters_import
+from ...failure.transfer import LineRefused, letters_export, letters_import, lines_of
 from ..letter_arguments import add_filters, filter_of, is_narrowed, letter_of
 from ..letter_output import ProgressBar, group_lines, history_json, history_lines, letter_json, letter_lines
 from ..plain_command import CODES, PlainCommand
@@ -30,8 +30,8 @@ TOO_MANY: Final = 4
 RATE: Final = decimal(RATE_LEAST, 100_000, "rate in jobs a second")
 
 HELP: Final = f"""
-exit codes: 0 done; 1 an error, nothing was changed unless it says so; 2 wrong usage; {SOME_REFUSED} some letters could not be redriven,
-the others were; {TOO_MANY} `stats --most`: there are more open letters than that; {CODES}.
+exit codes: 0 done; 1 an error, nothing was changed unless it says so; 2 wrong usage; {SOME_REFUSED} some letters could
+not be redriven, the others were; {TOO_MANY} `stats --most`: there are more open letters than that; {CODES}.
 """
 
 
@@ -122,12 +122,14 @@ class Command(PlainCommand):
     def import_letters(self, options: dict[str, Any]) -> None:
         try:
             if str(options["file"]) == "-":
-                done = letters_import(sys.stdin, dry_run=options["dry_run"])
+                done = letters_import(lines_of(sys.stdin.buffer), dry_run=options["dry_run"])
             else:
-                with options["file"].open(encoding="utf-8") as file:
-                    done = letters_import(file, dry_run=options["dry_run"])
-        except (LineRefused, OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"nothing was imported: {error}") from error
+                with options["file"].open("rb") as file:
+                    done = letters_import(lines_of(file), dry_run=options["dry_run"])
+        except LineRefused as error:
+            raise CommandError(f"nothing was imported: {error}. Put that line right, or take it out") from error
+        except OSError as error:
+            raise CommandError(f"nothing was imported: {error}. Name a file that can be read, or -") from error
         facts = {"imported": done.count, "there_already": done.there}
         self._tell(options, facts, f"{_would(options)}imported {done.count}; {len(done.there)} were there already")
 
