@@ -130,8 +130,10 @@ def _write(letter: DeadLetter, attempts: list[JobAttempt], redrives: list[Redriv
 
 
 def _said(error: Exception) -> str:
-    """What PostgreSQL says, without the row that it quotes."""
-    return " ".join(line for line in str(error).splitlines() if not line.startswith(("LINE", "CONTEXT", " ")))
+    """What PostgreSQL says, without the row that it may quote."""
+    first, *others = str(error).splitlines() or [""]
+    details = [line for line in others if line.startswith("DETAIL:") and "Failing row" not in line]
+    return " ".join([first, *details])
 
 
 def _fields(model: type[models.Model]) -> list[Any]:
