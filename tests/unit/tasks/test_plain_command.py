@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import get_commands, load_command_class
 from django.core.management.base import CommandError
 from django.db import OperationalError, ProgrammingError
 from psycopg.errors import SyntaxError as PsycopgSyntaxError
@@ -130,3 +131,11 @@ def test_a_full_disk_is_told() -> None:
 
 def test_what_a_terminal_has_no_letters_for_is_spelt_out() -> None:
     assert written(1, subprocess.DEVNULL, PYTHONIOENCODING="latin-1") == (0, "")
+
+
+def test_every_command_of_ours_is_one() -> None:
+    """Whoever gives a command is told of what goes wrong in the same way, whichever it is."""
+    ours = {name: app for name, app in get_commands().items() if str(app).split(".")[0] in {"tasks", "apps"}}
+
+    assert set(ours) >= {"dead_letters", "relay", "settle_effect", "sync_schedules", "ensure_staff", "ensure_bucket"}
+    assert [name for name, app in ours.items() if not isinstance(load_command_class(app, name), PlainCommand)] == []
