@@ -22,12 +22,13 @@ from django.utils.timesince import timesince
 
 from ..enqueue.outbox import publish, registered
 from ..errors import RedriveRefused, UnknownTask
-from ..execution.redrive import redrive, redrive_all
+from ..execution.redrive import RATE_LEAST, redrive, redrive_all
 from ..failure.discard import letters_discard
 from ..failure.letter_filters import LetterFilter
 from ..failure.letter_groups import Group, letter_groups
 from ..failure.letter_models import DeadLetter
 from .letter_filters import AgeFilter
+from .read_only import has_nul
 
 if TYPE_CHECKING:
     from .letters import DeadLetterAdmin
@@ -67,7 +68,7 @@ class LetterActions:
             rate = _rate(request.POST.get("rate", ""))
             if rate is not None:
                 return self._redriven(request, which, rate)
-            problem = f"Say how many a second: a number above 0 and at most {RATE_MAX}."
+            problem = f"Say how many a second: a number from {RATE_LEAST} to {RATE_MAX}."
         tried = redrive_all(which, by="", limit=TRIED, dry_run=True)
         return self._page(
             request,
@@ -88,9 +89,10 @@ class LetterActions:
         which = replace(_meant(request.GET), state=DeadLetter.State.OPEN.value)
         problem = ""
         if request.method == "POST":
-            if note := request.POST.get("note", "").strip():
+            note = request.POST.get("note", "").strip()
+            if note and "\x00" not in note:
                 return self._discarded(request, which, note)
-            problem = "Say why: whoever looks for the job will want to know."
+            problem = "Say why, without a NUL: whoever looks for the job will want to know."
         return self._page(request, "discard", "Discard dead letters", problem=problem, **_shown(which))
 
     def redrive_one(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -203,6 +205,8 @@ def _cause(group: Group) -> dict[str, Any]:
 
 def _meant(query: QueryDict) -> LetterFilter:
     """The letters that a page's address names, as of now: what dies later was seen by nobody. Raises Http404."""
+    if has_nul(query):
+        raise Http404("no letter has a NUL in what names it")
     try:
         ids = tuple(int(pk) for pk in query.get("ids", "").split(",") if pk)
     except ValueError:
@@ -232,7 +236,7 @@ def _rate(text: str) -> float | None:
         rate = float(text)
     except ValueError:
         return None
-    return rate if 0 < rate <= RATE_MAX else None
+    return rate if RATE_LEAST <= rate <= RATE_MAX else None
 
 
 def _arguments(letter: DeadLetter) -> dict[str, Any]:

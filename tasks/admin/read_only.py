@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Paginator
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 MOST_COUNTED: Final = 10_000
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
 else:
     AnyPaginator, AnyModelAdmin = Paginator, admin.ModelAdmin
+
+
+def has_nul(query: QueryDict) -> bool:
+    """Whether an address says something that PostgreSQL, asked for it, only answers with an error."""
+    return any("\x00" in value for _, values in query.lists() for value in values)
 
 
 class BoundedPaginator(AnyPaginator):
@@ -34,6 +40,12 @@ class ReadOnlyAdmin(AnyModelAdmin):
 
     paginator = BoundedPaginator
     show_full_result_count = False
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Django's. Raises IncorrectLookupParameters, on which Django shows all, for what no text in a database has."""
+        if has_nul(request.GET):
+            raise IncorrectLookupParameters("a NUL")
+        return super().get_changelist_instance(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -73,6 +73,8 @@ class Relay:
     """Sends batches over one connection to the broker. Not for use by several threads."""
 
     def __init__(self, app: Celery, *, batch: int = BATCH) -> None:
+        if batch < 1:
+            raise ValueError(f"batch must be at least 1, not {batch}")
         self.app, self.batch = app, batch
         self._connection: Any = None
 

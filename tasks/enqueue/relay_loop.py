@@ -39,6 +39,8 @@ class RelayLoop:
         sweep: timedelta = timedelta(seconds=2),
         chores: Sequence[Callable[[], int]] = (),
     ) -> None:
+        if sweep <= timedelta(0):
+            raise ValueError(f"sweep must be above zero, not {sweep}")
         self.relay, self.sweep = Relay(app, batch=batch), sweep
         self._chores = chores
         self._stopping = False
@@ -50,15 +52,18 @@ class RelayLoop:
         self._stopping = True
         os.write(self._wake, b".")
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping
+
     def drain(self) -> int:
-        """Send what is due now; return how many. Raises BrokerAway."""
-        sent = 0
-        while True:
-            promoted = self.relay.promote_due()
-            done = self.relay.send_batch()
-            sent += done.sent
-            if not (promoted or done.sent or done.refused):
-                return sent
+        """Send what is due now, until stopped; return how many. Raises BrokerAway."""
+        sent, is_more = 0, True
+        while is_more and not self._stopping:
+            count, is_more = self._round()
+            sent += count
+        return sent
 
     def run(self) -> None:
         """Send until stopped. Waits longer each time while the broker or the database is away."""
@@ -66,7 +71,8 @@ class RelayLoop:
         while not self._stopping:
             try:
                 self._listen()
-                if not self._round() and not sum(self._did(chore) for chore in self._chores):
+                _, is_more = self._round()
+                if not is_more and not sum(self._did(chore) for chore in self._chores):
                     self._wait(self._idle_time())
                 self._failures = 0
                 self._beat()
@@ -78,13 +84,13 @@ class RelayLoop:
         self.relay.disconnect()
         log.info("relay stopped")
 
-    def _round(self) -> bool:
-        """Promote and send one batch. Whether there may be more to do at once."""
+    def _round(self) -> tuple[int, bool]:
+        """Promote and send one batch: how many were sent, and whether there may be more to do at once."""
         promoted = self.relay.promote_due()
         done = self.relay.send_batch()
         for _, task_id, problem in done.refused:
             log.error("message %s was set aside, the broker refuses it: %s", task_id, problem)
-        return bool(promoted or done.sent or done.refused)
+        return done.sent, bool(promoted or done.sent or done.refused)
 
     def _did(self, chore: Callable[[], int]) -> int:
         """Do the chore. It must not keep messages from being sent, whatever is wrong with it."""
@@ -101,7 +107,10 @@ class RelayLoop:
     def _beat(self) -> None:
         """Touch the heartbeat file, where one is set: the database and the broker answer, and the loop turns."""
         if name := conf().heartbeat_file:
-            Path(name).touch()
+            try:
+                Path(name).touch()
+            except OSError as error:  # whoever looks at its age will see; messages must go all the same
+                log.warning("relay: the heartbeat can't be written: %s", error)
 
     def _idle_time(self) -> timedelta:
         due = self.relay.next_due()

@@ -41,6 +41,8 @@ from .redrive_plan import REDRIVABLE, Plan, plan_of
 log = logging.getLogger(__name__)
 
 CHUNK: Final = 500
+RATE_LEAST: Final = 0.001
+"""Jobs a second: more slowly, the last of many would be due after the end of the calendar."""
 
 Place = tuple[datetime, int]
 """Of a letter among all: its last death, and its id."""
@@ -109,8 +111,8 @@ def redrive_all(
     dry_run: find out which could be, and change nothing. progress: told how many were looked at, after each chunk.
     go_on: asked before each chunk.
     """
-    if rate is not None and rate <= 0:
-        raise ValueError(f"rate must be above zero, not {rate}")
+    if rate is not None and not rate >= RATE_LEAST:
+        raise ValueError(f"rate must be at least {RATE_LEAST} a second, not {rate}")
     done = Redriven(next_at=start_at or timezone.now(), last=after)
     for places in _chunks(which.until(timezone.now()), after, limit):
         ids = [pk for _, pk in places]

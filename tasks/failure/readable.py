@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
 CUT: Final = " […] "
 DEPTH_MAX: Final = 64
+
+# What a terminal obeys, or what turns the direction of reading: nothing of it is to be seen.
+_OBEYED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def readable(text: str) -> str:
@@ -15,6 +19,16 @@ def readable(text: str) -> str:
     if "\x00" in text:
         text = text.replace("\x00", "\\x00")
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def printable(text: str, *, lines: bool = True) -> str:
+    """*text* with what a terminal would obey spelt out; lines: line breaks and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    kept = "\n\t" if lines else ""
+    return "".join(
+        char if char in kept or unicodedata.category(char) not in _OBEYED else ascii(char)[1:-1] for char in text
+    )
 
 
 def bounded(text: str, most: int, *, keep_end: bool = False) -> str:

@@ -11,10 +11,11 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from itertools import count
+from typing import Any, BinaryIO, Final
 
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import DataError, IntegrityError, models, transaction
 
 from ..enqueue import rows
 from .letter_filters import LetterFilter
@@ -22,6 +23,9 @@ from .letter_models import DeadLetter, JobAttempt, Redrive
 
 FORMAT: Final = 1
 LINE_MAX: Final = 16 * 1024 * 1024
+# Of years: what lies beyond them no date of the database's or of Python's can hold, in every time zone.
+EARLIEST: Final = 1970
+LATEST: Final = 2999
 _CHUNK: Final = 500
 
 
@@ -55,7 +59,21 @@ def letters_export(which: LetterFilter) -> Iterator[str]:
             "attempts": [_out(attempt) for attempt in attempts],
             "redrives": [_out(redrive) for redrive in letter.redrives.all()],
         }
-        yield json.dumps(line, ensure_ascii=False)
+        yield json.dumps(line)  # ASCII: safe on any terminal, in any encoding
+
+
+def lines_of(file: BinaryIO) -> Iterator[str]:
+    """The lines of *file*, none read further than LINE_MAX. Raises LineRefused for one that is longer, or no UTF-8."""
+    for number in count(1):
+        line = file.readline(LINE_MAX + 1)
+        if not line:
+            return
+        if len(line) > LINE_MAX:
+            raise LineRefused(number, f"is longer than {LINE_MAX} bytes")
+        try:
+            yield line.decode()
+        except UnicodeDecodeError as error:
+            raise LineRefused(number, f"is no UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def letters_import(lines: Iterable[str], *, dry_run: bool = False) -> Imported:
@@ -70,33 +88,52 @@ def letters_import(lines: Iterable[str], *, dry_run: bool = False) -> Imported:
 
 
 def _line_in(number: int, line: str, done: Imported) -> None:
-    if len(line) > LINE_MAX:
-        raise LineRefused(number, f"is longer than {LINE_MAX} characters")
     try:
-        given = json.loads(line)
-        if not isinstance(given, dict) or given.get("format") != FORMAT:
-            raise LineRefused(number, f"is no letter of format {FORMAT}")
-        letter = _in(DeadLetter, given["letter"])
-        attempts = [_in(JobAttempt, one) for one in given["attempts"]]
-        redrives = [_in(Redrive, one) for one in given["redrives"]]
+        letter, attempts, redrives = _letter_of(number, json.loads(line))
         if DeadLetter.objects.using(rows.alias()).filter(task_id=letter.task_id).exists():
             done.there.append(letter.task_id)
             return
-        letter.full_clean(exclude=["id"], validate_unique=False)
+        _write(letter, attempts, redrives)
+    except LineRefused:
+        raise
     except ValidationError as error:
-        raise LineRefused(number, "; ".join(error.messages)) from error
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, LineRefused):
-            raise
-        raise LineRefused(number, f"is no letter: {type(error).__name__}: {error}") from error
-    letter.save(using=rows.alias(), force_insert=True)
+        told = "; ".join(f"{name}: {' '.join(problems)}" for name, problems in error.message_dict.items())
+        raise LineRefused(number, told) from error
+    except RecursionError:
+        raise LineRefused(number, "is no letter: it is nested too deeply") from None
+    except IntegrityError as error:
+        raise LineRefused(number, f"is no letter, or one that holds something twice: {_said(error)}") from error
+    except (KeyError, TypeError, ValueError, DataError) as error:
+        raise LineRefused(number, f"is no letter: {type(error).__name__}: {_said(error)}") from error
+    done.count += 1
+
+
+def _letter_of(number: int, given: Any) -> tuple[DeadLetter, list[JobAttempt], list[Redrive]]:
+    if not isinstance(given, dict) or given.get("format") != FORMAT:
+        raise LineRefused(number, f"is no letter of format {FORMAT}")
+    attempts = [_in(JobAttempt, one) for one in given["attempts"]]
+    redrives = [_in(Redrive, one) for one in given["redrives"]]
+    return _in(DeadLetter, given["letter"]), attempts, redrives
+
+
+def _write(letter: DeadLetter, attempts: list[JobAttempt], redrives: list[Redrive]) -> None:
+    """Check and write them. Raises ValidationError, ValueError, DataError and IntegrityError."""
     for attempt in attempts:
         attempt.task_id = letter.task_id
+    for row in (letter, *attempts, *redrives):
+        row.full_clean(exclude=["id", "letter"], validate_unique=False, validate_constraints=False)
+    letter.save(using=rows.alias(), force_insert=True)
     for redrive in redrives:
         redrive.letter = letter
     JobAttempt.objects.using(rows.alias()).bulk_create(attempts)
     Redrive.objects.using(rows.alias()).bulk_create(redrives)
-    done.count += 1
+
+
+def _said(error: Exception) -> str:
+    """What PostgreSQL says, without the row that it may quote."""
+    first, *others = str(error).splitlines() or [""]
+    details = [line for line in others if line.startswith("DETAIL:") and "Failing row" not in line]
+    return " ".join([first, *details])
 
 
 def _fields(model: type[models.Model]) -> list[Any]:
@@ -124,9 +161,20 @@ def _in(model: type[Any], given: Any) -> Any:
 
 def _read(field: Any, value: Any) -> Any:
     if value is None:
+        if not field.null:
+            raise ValueError(f"{field.name} can't be null")
         return None
     if isinstance(field, models.BinaryField):
         return base64.b64decode(value, validate=True)
     if isinstance(field, models.DateTimeField):
-        return datetime.fromisoformat(value)
+        return _date(field.name, datetime.fromisoformat(value))
     return value
+
+
+def _date(name: str, read: datetime) -> datetime:
+    """*read*, if the database gives it back: one that it can't would stand in the way of every list."""
+    if read.tzinfo is None:
+        raise ValueError(f"{name} says no time zone")
+    if not EARLIEST <= read.year <= LATEST:
+        raise ValueError(f"{name} lies before {EARLIEST} or after {LATEST}")
+    return read

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from ..failure.letter_filters import LetterFilter
 from ..failure.letter_models import DeadLetter
+from ..failure.transfer import EARLIEST, LATEST
 
 STATES: Final = (*(state.value for state in DeadLetter.State), "any")
 REASONS: Final = tuple(reason.value for reason in DeadLetter.Reason)
@@ -76,21 +77,20 @@ def letter_of(word: str) -> DeadLetter:
 
 def moment(text: str) -> datetime:
     """A point in time: so long ago (30s, 15m, 2h, 3d), or an ISO date and time."""
-    if found := re.fullmatch(r"(\d{1,6})([smhd])", text):
-        return timezone.now() - timedelta(**{_UNITS[found[2]]: int(found[1])})
     try:
+        if found := re.fullmatch(r"(\d{1,6})([smhd])", text):
+            return _within(text, timezone.now() - timedelta(**{_UNITS[found[2]]: int(found[1])}))
         read = datetime.fromisoformat(text)
+        return _within(text, read if read.tzinfo else timezone.make_aware(read))
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is neither an age, as in 2h or 3d, nor an ISO date and time") from None
-    return read if read.tzinfo else timezone.make_aware(read)
+    except OverflowError:
+        raise ArgumentTypeError(f"{text!r} lies before {EARLIEST}") from None
 
 
-def rate(text: str) -> float:
-    """Jobs a second, above zero."""
-    try:
-        read = float(text)
-    except ValueError:
-        read = 0.0
-    if not 0 < read <= 100_000:
-        raise ArgumentTypeError(f"{text!r} is no rate: jobs a second, above 0 and at most 100000")
+def _within(text: str, read: datetime) -> datetime:
+    if read.year < EARLIEST:
+        raise ArgumentTypeError(f"{text!r} lies before {EARLIEST}: give a later date")
+    if read.year > LATEST:
+        raise ArgumentTypeError(f"{text!r} lies after {LATEST}: give an earlier date")
     return read

@@ -9,6 +9,7 @@ from typing import Any, Final, TextIO
 
 from ..failure.letter_groups import Group
 from ..failure.letter_models import DeadLetter, JobAttempt
+from ..failure.readable import printable
 
 WIDTH: Final = 20
 _SHOWN: Final = (
@@ -39,7 +40,7 @@ class ProgressBar:
 
 def table(head: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     """Columns as wide as what stands in them; the last one as it comes."""
-    cells = [[str(cell) for cell in line] for line in (head, *lines)]
+    cells = [[printable(str(cell), lines=False) for cell in line] for line in (head, *lines)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(head) - 1)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[-1]]).rstrip()
@@ -100,7 +101,7 @@ def history_json(letter: DeadLetter) -> dict[str, Any]:
     return {
         **letter_json(letter),
         "headers": letter.headers,
-        "body": json.loads(letter.body) if letter.body else None,
+        "body": _loaded(letter.body),
         "attempts": [
             {
                 "retries": attempt.retries,
@@ -134,11 +135,8 @@ def history_lines(letter: DeadLetter) -> str:
     """The same for a person."""
     known = history_json(letter)
     lines = [f"{name:16} {known[name]}" for name in (*_SHOWN, "first_seen_at", "last_seen_at", "closed_at")]
-    if known["body"] is not None:
-        args, kwargs, follows = known["body"]
-        lines += [f"{'arguments':16} {json.dumps([args, kwargs], ensure_ascii=False)}"]
-        chain = [link.get("task", "?") for link in reversed((follows or {}).get("chain") or [])]
-        lines += [f"{'rest of chain':16} {' → '.join(chain) or 'none'}"]
+    if letter.body:
+        lines += _body_lines(letter.body, known["body"])
     for redrive in known["redrives"]:
         lines.append(
             f"redrive {redrive['generation']} by {redrive['asked_by']} at {redrive['asked_at']}: {redrive['outcome']}"
@@ -149,4 +147,25 @@ def history_lines(letter: DeadLetter) -> str:
             f"attempt {number}, {attempt['begun_at']} to {attempt['ended_at']}, on {attempt['worker'] or '?'}",
         ]
         lines += [f"{attempt['outcome']}: {attempt['error_type']}: {attempt['error_message']}", attempt["traceback"]]
-    return "\n".join(lines).rstrip()
+    return printable("\n".join(lines).rstrip())
+
+
+def _body_lines(text: str, body: Any) -> list[str]:
+    """What the job was given, and what would go on after it; the text as it is where it can't be read."""
+    try:
+        args, kwargs, follows = body
+        chain = [str(link.get("task", "?")) for link in reversed((follows or {}).get("chain") or [])]
+    except (ValueError, TypeError, AttributeError):
+        return [f"{'unreadable body':16} {text}"]
+    return [
+        f"{'arguments':16} {json.dumps([args, kwargs], ensure_ascii=False)}",
+        f"{'rest of chain':16} {' → '.join(chain) or 'none'}",
+    ]
+
+
+def _loaded(body: str) -> Any:
+    """The value, or the text where it is no JSON."""
+    try:
+        return json.loads(body) if body else None
+    except (ValueError, RecursionError):
+        return body

@@ -6,30 +6,36 @@ import getpass
 import json
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ...errors import RedriveRefused
-from ...execution.redrive import Redriven, redrive, redrive_all
+from ...execution.redrive import RATE_LEAST, Redriven, redrive, redrive_all
 from ...failure.discard import letters_discard
 from ...failure.letter_filters import LetterFilter
 from ...failure.letter_groups import letter_counts, letter_groups
-from ...failure.transfer import LineRefused, letters_export, letters_import
-from ..letter_arguments import add_filters, filter_of, is_narrowed, letter_of, rate
+from ...failure.readable import printable
+from ...failure.transfer import LineRefused, letters_export, letters_import, lines_of
+from ..letter_arguments import add_filters, filter_of, is_narrowed, letter_of
 from ..letter_output import ProgressBar, group_lines, history_json, history_lines, letter_json, letter_lines
+from ..plain_command import CODES, PlainCommand
+from ..values import decimal, json_of, whole
+from ..whole_file import whole_file
 
 SOME_REFUSED: Final = 3
 TOO_MANY: Final = 4
+RATE: Final = decimal(RATE_LEAST, 100_000, "rate in jobs a second")
 
 HELP: Final = f"""
-exit codes: 0 done; 1 an error, nothing was changed; 2 wrong usage; {SOME_REFUSED} some letters could not be redriven,
-the others were; {TOO_MANY} `stats --most`: there are more open letters than that.
+exit codes: 0 done; 1 an error, nothing was changed unless it says so; 2 wrong usage; {SOME_REFUSED} some letters could
+not be redriven, the others were; {TOO_MANY} `stats --most`: there are more open letters than that; {CODES}.
 """
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     """One subcommand for each thing that a person does with dead letters."""
 
     help = f"List, show, redrive, discard, export, import and count dead letters. {HELP}"
@@ -44,12 +50,12 @@ class Command(BaseCommand):
 
         listing = command("list", "One line for each letter, the latest first.", self.list_letters)
         add_filters(listing)
-        listing.add_argument("--limit", type=int, default=50, help="(%(default)s)")
+        listing.add_argument("--limit", type=whole(0), default=50, help="(%(default)s)")
         showing = command("show", "All that is known of one letter, every attempt included.", self.show)
         showing.add_argument("letter", metavar="LETTER", help="its number, or the task id")
         driving = command("redrive", "Send jobs on their way again, with the rest of their chains.", self.redrive)
         add_filters(driving)
-        driving.add_argument("--rate", type=rate, default=100.0, help="jobs a second (%(default)s)")
+        driving.add_argument("--rate", type=RATE, default=100.0, help="jobs a second (%(default)s)")
         driving.add_argument("--arguments", metavar="JSON", help="an object: other arguments, by name, for one letter")
         discarding = command("discard", "Close letters whose jobs are not to be carried out.", self.discard)
         add_filters(discarding, state=None)
@@ -66,8 +72,8 @@ class Command(BaseCommand):
             found.add_argument("--dry-run", action="store_true", help="say what would be, and change nothing")
         counting = command("stats", "How many there are, by cause.", self.stats)
         add_filters(counting)
-        counting.add_argument("--limit", type=int, default=20, help="causes (%(default)s)")
-        counting.add_argument("--most", type=int, help=f"end with code {TOO_MANY} when more are open")
+        counting.add_argument("--limit", type=whole(0), default=20, help="causes (%(default)s)")
+        counting.add_argument("--most", type=whole(0), help=f"end with code {TOO_MANY} when more are open")
         for found in (listing, showing, driving, discarding, importing, counting):
             found.add_argument("--json", action="store_true", help="for scripts")
 
@@ -107,25 +113,23 @@ class Command(BaseCommand):
     def export(self, options: dict[str, Any]) -> None:
         which = filter_of(options)
         bar = ProgressBar(which.letters().count(), "written")
-        stream = options["output"].open("w", encoding="utf-8") if options["output"] else self.stdout
-        try:
+        with whole_file(options["output"]) if options["output"] else nullcontext(self.stdout) as stream:
             for number, line in enumerate(letters_export(which), start=1):
                 stream.write(line + "\n")
                 bar(number)
-        finally:
-            if options["output"]:
-                stream.close()
         bar.end()
 
     def import_letters(self, options: dict[str, Any]) -> None:
         try:
             if str(options["file"]) == "-":
-                done = letters_import(sys.stdin, dry_run=options["dry_run"])
+                done = letters_import(lines_of(sys.stdin.buffer), dry_run=options["dry_run"])
             else:
-                with options["file"].open(encoding="utf-8") as file:
-                    done = letters_import(file, dry_run=options["dry_run"])
-        except (LineRefused, OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"nothing was imported: {error}") from error
+                with options["file"].open("rb") as file:
+                    done = letters_import(lines_of(file), dry_run=options["dry_run"])
+        except LineRefused as error:
+            raise CommandError(f"nothing was imported: {error}. Put that line right, or take it out") from error
+        except OSError as error:
+            raise CommandError(f"nothing was imported: {error}. Name a file that can be read, or -") from error
         facts = {"imported": done.count, "there_already": done.there}
         self._tell(options, facts, f"{_would(options)}imported {done.count}; {len(done.there)} were there already")
 
@@ -142,10 +146,7 @@ class Command(BaseCommand):
     def _redrive_edited(self, options: dict[str, Any]) -> None:
         if len(options["letters"]) != 1:
             raise CommandError("--arguments are for one letter: name it")
-        try:
-            arguments = json.loads(options["arguments"])
-        except ValueError as error:
-            raise CommandError(f"--arguments is no JSON: {error}") from error
+        arguments = json_of("--arguments", options["arguments"])
         if not isinstance(arguments, dict):
             raise CommandError("--arguments must be an object, {parameter: value}")
         try:
@@ -162,14 +163,15 @@ class Command(BaseCommand):
         if count > 1 and not (options["yes"] or options["dry_run"]):
             if not sys.stdin.isatty():
                 raise CommandError(f"that is {count} letters, and nobody is here to be asked: say --yes")
-            if input(f"{verb} {count:,} letters? [y/N] ").strip().lower() not in ("y", "yes"):
+            if _answer(f"{verb} {count:,} letters? [y/N] ") not in ("y", "yes"):
                 raise CommandError("nothing was changed")
         return which, count
 
     def _tell_redriven(self, done: Redriven, options: dict[str, Any]) -> None:
         facts = {"redriven": done.count, "refused": done.refusals, "reasons": done.refused}
         text = f"{_would(options)}redriven {done.count}; {done.refusals} could not be"
-        self._tell(options, facts, "\n".join([text, *(f"  {task}: {why}" for task, why in done.refused.items())]))
+        told = "\n".join([text, *(f"  {task}: {why}" for task, why in done.refused.items())])
+        self._tell(options, facts, printable(told))
         if done.refusals:
             sys.exit(SOME_REFUSED)
 
@@ -182,6 +184,13 @@ def _who() -> str:
         return f"{getpass.getuser()} (command line)"
     except (KeyError, OSError):  # a container's user without a name
         return "somebody (command line)"
+
+
+def _answer(question: str) -> str:
+    try:
+        return input(question).strip().lower()
+    except EOFError:  # Ctrl-D
+        return ""
 
 
 def _would(options: dict[str, Any]) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import Any, Final
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ...execution.ledgers.postgres import PostgresLedger
 from ...execution.settlement import Settled
+from ..plain_command import PlainCommand
+from ..values import json_of
+
+NO_RESULT: Final = "null"
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     """The effect's job ended as dead: settle it here, then send it again."""
 
     help = "Say whether the effect under an idempotency key has happened, where no program could tell."
@@ -19,20 +22,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key", help="as the job's error names it")
         parser.add_argument("outcome", choices=["happened", "not-happened"])
-        parser.add_argument("--result", default="null", help="what the job would have returned, as JSON (%(default)s)")
+        parser.add_argument(
+            "--result", default=NO_RESULT, help="what the job would have returned, as JSON (%(default)s)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        outcome = Settled(_result(options["result"])) if options["outcome"] == "happened" else None
+        has_happened = options["outcome"] == "happened"
+        if not has_happened and options["result"] != NO_RESULT:
+            raise CommandError("--result is of what has happened: leave it out, or say happened")
+        outcome = Settled(json_of("--result", options["result"])) if has_happened else None
         if not PostgresLedger().settle(options["key"], outcome):
             raise CommandError(
                 f"There is nothing to settle under {options['key']!r}: it is settled already, is being worked on, "
                 "or was never begun. The admin's ledger entries show which."
             )
         self.stdout.write("settled")
-
-
-def _result(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise CommandError(f"--result is no JSON: {error}") from error

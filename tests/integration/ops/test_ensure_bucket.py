@@ -47,3 +47,18 @@ def test_without_s3_there_is_nothing_to_make(settings: Settings) -> None:
 
     with pytest.raises(CommandError, match="put the bucket's name in S3_BUCKET"):
         call_command("ensure_bucket")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("endpoint_url", "nonsense"), ("bucket_name", "no such name!"), ("region_name", "a b")]
+)
+def test_an_address_or_a_name_that_is_none_is_told(s3: S3Server, settings: Settings, option: str, value: str) -> None:
+    """The client refuses them each in its own way."""
+    storage = settings.STORAGES["default"]
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {**storage, "OPTIONS": {**storage["OPTIONS"], option: value}},
+    }
+
+    with pytest.raises(CommandError, match=r"can't be made or opened: .*S3_ENDPOINT_URL"):
+        call_command("ensure_bucket")

@@ -53,6 +53,39 @@ def test_what_is_being_worked_on_is_not_for_others_to_settle() -> None:
 
 
 @pytest.mark.usefixtures("unknown")
-def test_a_result_that_is_no_json_is_refused() -> None:
-    with pytest.raises(CommandError, match="--result is no JSON"):
-        call_command("settle_effect", "orders:7:charge", "happened", "--result", "ch_1")
+@pytest.mark.parametrize(
+    ("result", "problem"),
+    [
+        ("ch_1", "--result is no JSON"),
+        ("[" * 100_000, "--result is no JSON that can be kept: it is nested too deeply"),
+        ("9" * 5_000, "--result is no JSON"),
+        ("NaN", "--result is no JSON: NaN is no JSON"),
+    ],
+)
+def test_a_result_that_is_no_json_is_refused(result: str, problem: str) -> None:
+    """And nothing is settled."""
+    with pytest.raises(CommandError, match=problem):
+        call_command("settle_effect", "orders:7:charge", "happened", "--result", result)
+    answer = claim()
+    assert isinstance(answer, Claim)
+    assert answer.unknown
+
+
+@pytest.mark.usefixtures("unknown")
+def test_a_result_may_hold_what_json_can() -> None:
+    """It is kept as text, so a NUL and half a character are as good as any."""
+    call_command("settle_effect", "orders:7:charge", "happened", "--result", r'["\u0000", "\ud800"]', stdout=StringIO())
+
+    assert claim() == Done(result=["\0", "\ud800"], owner=BY_HAND)
+
+
+def test_a_result_of_what_has_not_happened_is_refused() -> None:
+    """Whoever gives one means something else."""
+    with pytest.raises(CommandError, match="--result is of what has happened"):
+        call_command("settle_effect", "orders:7:charge", "not-happened", "--result", "1")
+
+
+@pytest.mark.parametrize("key", ["a\0b", "\udcff"])
+def test_a_key_that_no_text_can_hold_is_refused(key: str) -> None:
+    with pytest.raises(CommandError, match="no text in the database"):
+        call_command("settle_effect", key, "happened")

@@ -6,13 +6,15 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from django.core.files.storage import default_storage
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
+
+from tasks.management.plain_command import PlainCommand
 
 MISSING = frozenset({"404", "NoSuchBucket"})
 THERE_ALREADY = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     """`manage.py ensure_bucket`"""
 
     help = "Make the S3 bucket that S3_BUCKET names, unless it is there."
@@ -23,10 +25,11 @@ class Command(BaseCommand):
             raise CommandError("Files are kept in a directory, not in S3: put the bucket's name in S3_BUCKET.")
         try:
             made = _ensure(default_storage.connection.meta.client, name)  # type: ignore[attr-defined]
-        except (BotoCoreError, ClientError) as error:
+        except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: of an address that is none
+            why = " ".join(str(error).split())
             raise CommandError(
-                f"The bucket {name!r} can't be made or opened: {error} "
-                "Look at S3_ENDPOINT_URL, S3_ACCESS_KEY and S3_SECRET_KEY."
+                f"The bucket {name!r} can't be made or opened: {why} "
+                "Look at S3_BUCKET, S3_ENDPOINT_URL, S3_ACCESS_KEY and S3_SECRET_KEY."
             ) from error
         self.stdout.write(f"{'made' if made else 'kept'} the bucket {name}")
 

@@ -6,14 +6,15 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from apps.ops.errors import NameTaken, ScheduleRefused
 from apps.ops.services.schedules import Change, schedules_sync
 from config.schedules import SCHEDULES
+from tasks.management.plain_command import PlainCommand
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     """`manage.py sync_schedules`"""
 
     help = (

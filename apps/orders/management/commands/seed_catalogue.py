@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from apps.orders.models import Product
+from tasks.management.plain_command import PlainCommand
 
 CATALOGUE = [
     ("ROOT-001", "Apple rootstock M9", 1250, 500),
@@ -18,7 +17,7 @@ CATALOGUE = [
 ]
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     """`manage.py seed_catalogue`"""
 
     help = "Fill the catalogue with demo products; what is there already is left as it is."

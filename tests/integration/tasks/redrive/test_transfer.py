@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from tasks.enqueue.models import OutboxMessage
 from tasks.execution.redrive import redrive
 from tasks.failure.letter_filters import LetterFilter
 from tasks.failure.letter_models import DeadLetter, JobAttempt, Redrive
-from tasks.failure.transfer import LineRefused, letters_export, letters_import
+from tasks.failure.transfer import LINE_MAX, LineRefused, letters_export, letters_import, lines_of
 from tests.integration.tasks.redrive import dying
 from tests.integration.tasks.redrive.dying import dead, delivered, died, sent
 
@@ -90,6 +91,72 @@ def test_a_line_that_is_no_letter_is_named_and_nothing_is_imported(change: Any, 
     with pytest.raises(LineRefused, match=problem):
         letters_import([first, change(second)])
     assert not DeadLetter.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("room", "change", "problem"),
+    [
+        ("letter", {"note": "a\0b"}, "line 2: .*NUL"),
+        ("letter", {"headers": {"x": "\0"}}, r"line 2: .*\\u0000"),
+        ("letter", {"task_id": "a\0b"}, "line 2: .*NUL"),
+        ("letter", {"note": "\ud800"}, "line 2: .*surrogates"),
+        ("letter", {"last_seen_at": "0001-01-01T00:00+14:00"}, "line 2: .*last_seen_at lies before 1970 or after 2999"),
+        ("letter", {"last_seen_at": "2026-01-01T00:00"}, "line 2: .*last_seen_at says no time zone"),
+        ("letter", {"deaths": -1}, "line 2: deaths: "),
+        ("attempts", {"outcome": "much too long"}, "line 2: outcome: "),
+        ("attempts", {"worker": None}, "line 2: .*worker can't be null"),
+        ("attempts", {"retries": -1}, "line 2: retries: "),
+        ("attempts", {"traceback": "a\0b"}, "line 2: .*NUL"),
+        ("redrives", {"asked_by": "x" * 151}, "line 2: asked_by: "),
+        ("redrives", {"asked_at": None}, "line 2: .*asked_at can't be null"),
+        ("redrives", {}, "line 2: .*twice"),
+    ],
+)
+def test_what_the_database_could_not_hold_is_refused_by_its_line(
+    room: str, change: dict[str, Any], problem: str
+) -> None:
+    """Whatever part of the letter it is in, and before the list of letters could stumble over it."""
+    letters = [dead(dying.plain, 1), dead(dying.plain, 2)]
+    redrive(letters[1], by="ada")
+    first, second = letters_export(ANY)
+    forget()
+    line = json.loads(second)
+    if room == "letter":
+        line["letter"] |= change
+    else:
+        line[room].append({**line[room][0], **change, "generation": line[room][0]["generation"] + bool(change)})
+
+    with pytest.raises(LineRefused, match=problem):
+        letters_import([first, json.dumps(line)])
+    assert everything() == []
+
+
+def test_a_line_nested_too_deeply_is_refused() -> None:
+    """Python reads no deeper than its stack."""
+    with pytest.raises(LineRefused, match="line 1: is no letter: it is nested too deeply"):
+        letters_import(["[" * 100_000])
+
+
+def test_lines_are_read_no_further_than_a_line_may_go() -> None:
+    """A file of one endless line must not fill the memory; what is no text is told by its line."""
+    read: list[int] = []
+
+    class Counted(io.BytesIO):
+        def readline(self, size: int | None = -1, /) -> bytes:
+            read.append(size or -1)
+            return super().readline(size)
+
+    assert list(lines_of(Counted("ä\r\nb".encode()))) == ["ä\r\n", "b"]
+    assert set(read) == {LINE_MAX + 1}
+    with pytest.raises(LineRefused, match="line 2: is no UTF-8"):
+        list(lines_of(Counted(b"a\n\xff\n")))
+
+
+def test_a_line_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much of it there is."""
+    monkeypatch.setattr("tasks.failure.transfer.LINE_MAX", 10)
+    with pytest.raises(LineRefused, match="line 1: is longer than 10 bytes"):
+        letters_import(lines_of(io.BytesIO(b"x" * 11)))
 
 
 def test_a_dry_run_imports_nothing() -> None:
