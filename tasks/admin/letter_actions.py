@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections import Counter
 from dataclasses import replace
@@ -20,13 +19,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from ..enqueue.outbox import publish, registered
-from ..errors import RedriveRefused, UnknownTask
+from ..enqueue.outbox import publish
+from ..errors import RedriveRefused
 from ..execution.redrive import redrive, redrive_all
 from ..failure.discard import letters_discard
 from ..failure.letter_filters import LetterFilter
 from ..failure.letter_groups import Group, letter_groups
 from ..failure.letter_models import DeadLetter
+from .letter_edits import Shown
 from .letter_filters import AgeFilter
 
 if TYPE_CHECKING:
@@ -100,19 +100,18 @@ class LetterActions:
         letter = DeadLetter.objects.filter(pk=pk).first()
         if letter is None:
             raise Http404(f"there is no letter {pk}")
-        before = _arguments(letter)
-        text, problem = json.dumps(before, indent=2, ensure_ascii=False), ""
+        shown = Shown(letter)
+        text, problem = shown.text, ""
         if request.method == "POST":
             text = request.POST.get("arguments", "")
             try:
-                edits = _edits(before, text)
-                redrive(letter, by=request.user.get_username(), arguments=edits)
+                edits = shown.edits(text)
+                redrive(letter, by=request.user.get_username(), arguments=edits.given if edits else None)
             except (ValueError, RedriveRefused) as error:
                 problem = getattr(error, "reason", str(error))
             else:
-                changed = f", with other {', '.join(sorted(edits))}" if edits else ""
-                self._admin.log_change(request, letter, f"Redriven{changed}")
-                messages.success(request, f"The job {letter.name} is on its way again{changed}.")
+                self._admin.log_change(request, letter, f"Redriven{edits}")
+                messages.success(request, f"The job {letter.name} is on its way again{edits}.")
                 return HttpResponseRedirect(reverse("admin:tasks_deadletter_change", args=[pk]))
         else:
             try:
@@ -233,28 +232,3 @@ def _rate(text: str) -> float | None:
     except ValueError:
         return None
     return rate if 0 < rate <= RATE_MAX else None
-
-
-def _arguments(letter: DeadLetter) -> dict[str, Any]:
-    """The arguments by parameter name, blacked out where they are secret; by keyword alone for an unknown task."""
-    if not letter.body:
-        return {}
-    args, kwargs, _ = json.loads(letter.body)
-    try:
-        bound = inspect.signature(registered(letter.name).run).bind_partial(*args, **kwargs)
-    except (UnknownTask, TypeError):
-        return dict(kwargs)
-    return dict(bound.arguments)
-
-
-def _edits(before: dict[str, Any], text: str) -> dict[str, Any]:
-    """What differs from *before*. Raises ValueError."""
-    try:
-        after = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"The arguments are no JSON: {error}") from error
-    if not isinstance(after, dict):
-        raise ValueError("The arguments must be an object, {parameter: value}")  # noqa: TRY004 -- of the person's input
-    if gone := before.keys() - after.keys():
-        raise ValueError(f"Give {', '.join(sorted(gone))}: an argument can be changed, not be left out")
-    return {name: value for name, value in after.items() if name not in before or value != before[name]}

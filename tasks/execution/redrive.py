@@ -76,6 +76,7 @@ class Redriven:
 def redrive(letter: DeadLetter, *, by: str, arguments: Mapping[str, Any] | None = None, dry_run: bool = False) -> None:
     """Redrive one letter; *arguments*, by parameter name, take the place of its own of those names.
 
+    arguments: with any, if only {}, what the task doesn't take of the letter's own is dropped; None: as they are.
     dry_run: find out whether it could be, and change nothing. Raises RedriveRefused, with the reason.
     """
     with transaction.atomic(using=rows.alias()):

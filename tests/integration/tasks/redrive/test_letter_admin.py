@@ -16,25 +16,9 @@ from tasks.failure.letter_models import DeadLetter, Redrive
 from tasks.tasks import discard_letters
 from tests.integration.tasks.redrive import dying
 from tests.integration.tasks.redrive.dying import dead
+from tests.integration.tasks.redrive.pages import LIST, page, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-LIST = "/admin/tasks/deadletter/"
-
-
-def signed_in(*may: str) -> Client:
-    """Somebody who may do that to dead letters."""
-    user = User.objects.create_user("ada", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=[f"{word}_deadletter" for word in may]))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def page(client: Client, address: str) -> str:
-    answer = client.get(address)
-    assert answer.status_code == 200, answer.status_code
-    return answer.content.decode()
 
 
 def test_looking_redriving_and_discarding_are_three_permissions() -> None:
