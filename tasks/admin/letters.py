@@ -20,6 +20,7 @@ from django.utils.timesince import timesince
 
 from ..failure.letter_filters import searched
 from ..failure.letter_models import DeadLetter, JobAttempt
+from ..failure.originals import parts_shown
 from .letter_actions import LetterActions
 from .letter_filters import AgeFilter, CauseFilter, QueueFilter, ReasonFilter, ReleaseFilter, StateFilter, TaskFilter
 from .read_only import ReadOnlyAdmin
@@ -119,16 +120,13 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
 def _told(letter: DeadLetter) -> dict[str, Any]:
     """What the page of one letter shows beside its fields."""
-    try:
-        args, kwargs, follows = json.loads(letter.body) if letter.body else (None, None, {})
-    except ValueError:
-        args, kwargs, follows = None, None, {}
-    follows = follows or {}
+    parts = parts_shown(letter)
+    follows = parts[2] if parts else {}
     chain = [dict(link) for link in reversed(follows.get("chain") or [])]
     errbacks = [found.get("task", "?") for found in follows.get("errbacks") or []]
     return {
         "letter": letter,
-        "arguments": "" if args is None else _pretty({"args": args, "kwargs": kwargs}),
+        "arguments": _pretty({"args": parts[0], "kwargs": parts[1]}) if parts else "",
         "headers": _pretty(letter.headers),
         "chain": [(link.get("task", "?"), (link.get("options") or {}).get("task_id", "")) for link in chain],
         "errbacks": errbacks,

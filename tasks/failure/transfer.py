@@ -19,6 +19,7 @@ from django.db import models, transaction
 from ..enqueue import rows
 from .letter_filters import LetterFilter
 from .letter_models import DeadLetter, JobAttempt, Redrive
+from .originals import letter_flaw
 
 FORMAT: Final = 1
 LINE_MAX: Final = 16 * 1024 * 1024
@@ -83,6 +84,8 @@ def _line_in(number: int, line: str, done: Imported) -> None:
             done.there.append(letter.task_id)
             return
         letter.full_clean(exclude=["id"], validate_unique=False)
+        if flaw := letter_flaw(letter):
+            raise LineRefused(number, f"can't be redriven: {flaw}")
     except ValidationError as error:
         raise LineRefused(number, "; ".join(error.messages)) from error
     except (KeyError, TypeError, ValueError) as error:

@@ -9,6 +9,7 @@ from typing import Any, Final, TextIO
 
 from ..failure.letter_groups import Group
 from ..failure.letter_models import DeadLetter, JobAttempt
+from ..failure.originals import parts_shown
 
 WIDTH: Final = 20
 _SHOWN: Final = (
@@ -100,7 +101,7 @@ def history_json(letter: DeadLetter) -> dict[str, Any]:
     return {
         **letter_json(letter),
         "headers": letter.headers,
-        "body": json.loads(letter.body) if letter.body else None,
+        "body": json.loads(letter.body) if parts_shown(letter) else None,
         "attempts": [
             {
                 "retries": attempt.retries,
