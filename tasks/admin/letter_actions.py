@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import messages
@@ -40,6 +41,8 @@ REASONS: Final = 10
 RATE: Final = 100
 RATE_MAX: Final = 10_000
 CAUSES: Final = 50
+NOT_SEEN: Final = "Nothing was done, as the page didn't say which letters it had shown: look at them, and ask again."
+PAGE_KEPT: Final = timedelta(days=1)
 _BY_NAME: Final = ("name", "queue", "reason", "release", "fingerprint")
 _LIST: Final = "admin:tasks_deadletter_changelist"
 
@@ -61,13 +64,15 @@ class LetterActions:
         """Many at once, at a rate; a job does it where there are more than AT_ONCE."""
         if not self._admin.has_redrive_permission(request):
             raise PermissionDenied
-        which = _meant(request.GET)
         problem = ""
         if request.method == "POST":
-            rate = _rate(request.POST.get("rate", ""))
-            if rate is not None:
-                return self._redriven(request, which, rate)
-            problem = f"Say how many a second: a number above 0 and at most {RATE_MAX}."
+            rate, shown_at = _rate(request.POST.get("rate", "")), _shown_at(request)
+            if rate is not None and shown_at is not None:
+                return self._redriven(request, _meant(request.GET, shown_at), rate)
+            problem = NOT_SEEN
+            if rate is None:
+                problem = f"Say how many a second: a number above 0 and at most {RATE_MAX}."
+        which = _meant(request.GET, now := timezone.now())
         tried = redrive_all(which, by="", limit=TRIED, dry_run=True)
         return self._page(
             request,
@@ -78,6 +83,7 @@ class LetterActions:
             tried=tried,
             reasons=Counter(tried.refused.values()).most_common(REASONS),
             most_tried=TRIED,
+            shown_at=now,
             **_shown(which),
         )
 
@@ -85,13 +91,14 @@ class LetterActions:
         """One or many, with the reason."""
         if not self._admin.has_discard_permission(request):
             raise PermissionDenied
-        which = replace(_meant(request.GET), state=DeadLetter.State.OPEN.value)
         problem = ""
         if request.method == "POST":
-            if note := request.POST.get("note", "").strip():
-                return self._discarded(request, which, note)
-            problem = "Say why: whoever looks for the job will want to know."
-        return self._page(request, "discard", "Discard dead letters", problem=problem, **_shown(which))
+            note, shown_at = request.POST.get("note", "").strip(), _shown_at(request)
+            if note and shown_at is not None:
+                return self._discarded(request, _open(request.GET, shown_at), note)
+            problem = NOT_SEEN if note else "Say why: whoever looks for the job will want to know."
+        which = _open(request.GET, now := timezone.now())
+        return self._page(request, "discard", "Discard dead letters", problem=problem, shown_at=now, **_shown(which))
 
     def redrive_one(self, request: HttpRequest, pk: int) -> HttpResponse:
         """One letter, with other arguments where they are changed."""
@@ -133,6 +140,8 @@ class LetterActions:
                 messages.success(request, f"{done.count} jobs are on their way again, {rate:g} a second.")
             for task_id, reason in list(done.refused.items())[:5]:
                 messages.warning(request, f"{task_id}: {reason}")
+            if not done.looked_at:
+                messages.warning(request, "None of them is left as the page showed them, and none was redriven.")
             if done.refusals:
                 messages.error(request, f"{done.refusals} could not be redriven, and stay as they are.")
         return HttpResponseRedirect(reverse(_LIST))
@@ -200,8 +209,8 @@ def _cause(group: Group) -> dict[str, Any]:
     }
 
 
-def _meant(query: QueryDict) -> LetterFilter:
-    """The letters that a page's address names, as of now: what dies later was seen by nobody. Raises Http404."""
+def _meant(query: QueryDict, now: datetime) -> LetterFilter:
+    """The letters that a page's address named at *now*: what died later was seen by nobody. Raises Http404."""
     try:
         ids = tuple(int(pk) for pk in query.get("ids", "").split(",") if pk)
     except ValueError:
@@ -209,7 +218,6 @@ def _meant(query: QueryDict) -> LetterFilter:
     named: dict[str, Any] = {name: query[name] for name in _BY_NAME if query.get(name)}
     if not (ids or named or query.get("all")):
         raise Http404("say which letters")
-    now = timezone.now()
     found = LetterFilter(ids=ids, search=query.get("q", ""), seen_before=now, **named)
     age = query.get("age", "")
     if age in AgeFilter.SPANS:
@@ -218,6 +226,20 @@ def _meant(query: QueryDict) -> LetterFilter:
         found = replace(found, seen_before=now - AgeFilter.SPANS["week"])
     state = query.get("state", "")
     return replace(found, state="" if ids or state == "any" else state or found.state)
+
+
+def _open(query: QueryDict, now: datetime) -> LetterFilter:
+    return replace(_meant(query, now), state=DeadLetter.State.OPEN.value)
+
+
+def _shown_at(request: HttpRequest) -> datetime | None:
+    """When the page was made that is sent back; None when it doesn't say, or nobody remembers what was on it."""
+    now = timezone.now()
+    try:
+        moment = datetime.fromisoformat(request.POST.get("seen_before", ""))
+    except ValueError:
+        return None
+    return min(moment, now) if moment.tzinfo and moment > now - PAGE_KEPT else None
 
 
 def _shown(which: LetterFilter) -> dict[str, Any]:

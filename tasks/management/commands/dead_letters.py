@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
 from ...errors import RedriveRefused
 from ...execution.redrive import Redriven, redrive, redrive_all
@@ -158,6 +159,7 @@ class Command(BaseCommand):
         """The letters, and how many; asked about, if there are many and somebody is there to be asked."""
         if not (is_narrowed(options) or options["all"]):
             raise CommandError(f"say which letters to {verb}: name them, narrow them down, or say --all")
+        which = which.until(timezone.now())  # what dies while somebody is asked, nobody was asked about
         count = which.letters().count()
         if count > 1 and not (options["yes"] or options["dry_run"]):
             if not sys.stdin.isatty():

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+from typing import Any
+
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
@@ -22,3 +26,14 @@ def page(client: Client, address: str) -> str:
     answer = client.get(address)
     assert answer.status_code == 200, answer.status_code
     return answer.content.decode()
+
+
+def shown(client: Client, address: str) -> dict[str, str]:
+    """What its form sends back unseen."""
+    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page(client, address))
+    return {name: unescape(value) for name, value in found}
+
+
+def confirm(client: Client, address: str, **typed: Any) -> str:
+    """What is said when somebody has looked at the page and sent it."""
+    return client.post(address, {**shown(client, address), **typed}, follow=True).content.decode()

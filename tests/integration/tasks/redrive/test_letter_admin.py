@@ -16,7 +16,7 @@ from tasks.failure.letter_models import DeadLetter, Redrive
 from tasks.tasks import discard_letters
 from tests.integration.tasks.redrive import dying
 from tests.integration.tasks.redrive.dying import dead
-from tests.integration.tasks.redrive.pages import LIST, page, signed_in
+from tests.integration.tasks.redrive.pages import LIST, confirm, page, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -86,8 +86,7 @@ def test_a_selection_is_redriven_after_a_page_that_says_what_would_happen() -> N
     assert "nothing left to take up" in told
     assert not Redrive.objects.exists()
 
-    answer = client.post(answer["Location"], {"rate": "2"}, follow=True)
-    told = answer.content.decode()
+    told = confirm(client, answer["Location"], rate="2")
     assert "1 jobs are on their way again, 2 a second." in told
     assert "1 could not be redriven" in told
     assert Redrive.objects.get().asked_by == "ada"
@@ -98,9 +97,10 @@ def test_a_selection_is_redriven_after_a_page_that_says_what_would_happen() -> N
 def test_a_rate_that_is_none_is_asked_for_again(rate: str) -> None:
     """And nothing is done."""
     letter = dead(dying.plain, 1)
-    answer = signed_in("redrive").post(f"{LIST}redrive/?ids={letter.pk}", {"rate": rate})
 
-    assert "Say how many a second" in answer.content.decode()
+    assert "Say how many a second" in confirm(
+        signed_in("view", "redrive"), f"{LIST}redrive/?ids={letter.pk}", rate=rate
+    )
     assert not Redrive.objects.exists()
 
 
@@ -112,7 +112,7 @@ def test_all_of_a_filter_are_redriven_by_a_job_where_there_are_many(monkeypatch:
     client = signed_in("view", "redrive")
     selected = {"action": "redrive_selected", "_selected_action": [first.pk], "select_across": "1"}
     answer = client.post(f"{LIST}?name=redrive.plain", selected)
-    client.post(answer["Location"], {"rate": "5"})
+    confirm(client, answer["Location"], rate="5")
 
     asked = json.loads(OutboxMessage.objects.get(name="tasks.redrive_letters").body)[1]
     assert (asked["by"], asked["rate"], asked["which"]["name"], asked["which"]["ids"]) == (
@@ -130,7 +130,7 @@ def test_many_are_discarded_by_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(letter_actions, "AT_ONCE", 1)
     dead(dying.plain, 1)
     dead(dying.plain, 2)
-    signed_in("discard").post(f"{LIST}discard/?name=redrive.plain", {"note": "not worth it"})
+    confirm(signed_in("view", "discard"), f"{LIST}discard/?name=redrive.plain", note="not worth it")
     dead(dying.plain, 3)
     asked = json.loads(OutboxMessage.objects.get(name="tasks.discard_letters").body)[1]
 
@@ -165,8 +165,8 @@ def test_discarding_asks_why() -> None:
     letter = dead(dying.plain, 1)
     client = signed_in("view", "discard")
     address = f"{LIST}discard/?ids={letter.pk}"
-    assert "Say why" in client.post(address, {"note": " "}).content.decode()
-    client.post(address, {"note": "not worth it"})
+    assert "Say why" in confirm(client, address, note=" ")
+    confirm(client, address, note="not worth it")
 
     letter.refresh_from_db()
     assert (letter.state, letter.closed_by, letter.note) == ("discarded", "ada", "not worth it")
