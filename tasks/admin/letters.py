@@ -1,7 +1,8 @@
 """Dead letters in the admin: what died and why, by cause or one by one, and what is to become of it.
 
-Looking, redriving and discarding are three permissions. Each action is confirmed on a page that says what would
-happen, and leaves an entry in the admin's log.
+Looking, redriving and discarding are three permissions; as Django's own actions, which stand on a list, the latter two
+are nothing without the first: each is confirmed on a page that says what would happen, and so shows letters, their
+errors and arguments. It leaves an entry in the admin's log.
 """
 
 from __future__ import annotations
@@ -70,11 +71,11 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     def has_redrive_permission(self, request: HttpRequest) -> bool:
         """Asked by the admin for the action's sake."""
-        return request.user.has_perm("tasks.redrive_deadletter")
+        return self.has_view_permission(request) and request.user.has_perm("tasks.redrive_deadletter")
 
     def has_discard_permission(self, request: HttpRequest) -> bool:
         """Asked by the admin for the action's sake."""
-        return request.user.has_perm("tasks.discard_deadletter")
+        return self.has_view_permission(request) and request.user.has_perm("tasks.discard_deadletter")
 
     @admin.action(description="Redrive…", permissions=["redrive"])
     def redrive_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse:
