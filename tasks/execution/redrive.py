@@ -103,6 +103,7 @@ def redrive_all(
 ) -> Redriven:
     """Redrive the letters that *which* names, the oldest death first; those that can't be are told, and stay.
 
+    Of those that it names by their ids, each that isn't redriven is told; else the closed ones are none of those meant.
     What dies while this goes on is left for another time.
 
     rate: jobs a second; None: as fast as they can be sent. start_at: when the first is due. after: only those
@@ -118,7 +119,8 @@ def redrive_all(
         if not go_on():
             break
         with transaction.atomic(using=rows.alias()):
-            _redrive_chunk(ids, done, by=by, step=timedelta(seconds=1 / rate) if rate else timedelta(0))
+            step = timedelta(seconds=1 / rate) if rate else timedelta(0)
+            _redrive_chunk(ids, done, by=by, step=step, tells_all=bool(which.ids))
             transaction.set_rollback(dry_run, using=rows.alias())
         done.looked_at += len(ids)
         done.last = places[-1]
@@ -130,9 +132,12 @@ def redrive_all(
     return done
 
 
-def _redrive_chunk(ids: list[int], done: Redriven, *, by: str, step: timedelta) -> None:
+def _redrive_chunk(ids: list[int], done: Redriven, *, by: str, step: timedelta, tells_all: bool) -> None:
     plans: list[Plan] = []
-    for found in _locked(ids, waits=False):
+    locked = _locked(ids, waits=False)
+    if tells_all:
+        _refuse_unlocked(set(ids) - {letter.pk for letter, *_ in locked}, done)
+    for found in locked:
         try:
             plan = plan_of(*found)
             if plan.acts_first:
@@ -150,6 +155,14 @@ def _redrive_chunk(ids: list[int], done: Redriven, *, by: str, step: timedelta) 
     done.next_at += step * len(plans)
 
 
+def _refuse_unlocked(ids: set[int], done: Redriven) -> None:
+    for letter in DeadLetter.objects.using(rows.alias()).filter(pk__in=ids).order_by("pk"):
+        is_closed = letter.state not in REDRIVABLE
+        done.refuse(
+            RedriveRefused(letter.task_id, f"it is {letter.state}" if is_closed else "somebody else has it in hand now")
+        )
+
+
 def _chunks(which: LetterFilter, after: Place | None, limit: int | None) -> Iterator[list[Place]]:
     """Where the letters are, in their order, so that what is refused doesn't come again.
 
@@ -157,7 +170,9 @@ def _chunks(which: LetterFilter, after: Place | None, limit: int | None) -> Iter
     """
     left = limit
     while left is None or left > 0:
-        found = which.letters().filter(state__in=REDRIVABLE).order_by("last_seen_at", "pk")
+        found = which.letters().order_by("last_seen_at", "pk")
+        if not which.ids:
+            found = found.filter(state__in=REDRIVABLE)
         if after is not None:
             at, pk = after
             found = found.filter(last_seen_at__gte=at).exclude(last_seen_at=at, pk__lte=pk)

@@ -26,7 +26,7 @@ TOO_MANY: Final = 4
 
 HELP: Final = f"""
 exit codes: 0 done; 1 an error, nothing was changed; 2 wrong usage; {SOME_REFUSED} some letters could not be redriven,
-the others were; {TOO_MANY} `stats --most`: there are more open letters than that.
+the others were; {TOO_MANY} `stats --most`: more of them are open than that.
 """
 
 
@@ -68,7 +68,7 @@ class Command(BaseCommand):
         counting = command("stats", "How many there are, by cause.", self.stats)
         add_filters(counting)
         counting.add_argument("--limit", type=int, default=20, help="causes (%(default)s)")
-        counting.add_argument("--most", type=int, help=f"end with code {TOO_MANY} when more are open")
+        counting.add_argument("--most", type=int, help=f"end with code {TOO_MANY} when more of them are open")
         for found in (listing, showing, driving, discarding, importing, counting):
             found.add_argument("--json", action="store_true", help="for scripts")
 
@@ -131,7 +131,8 @@ class Command(BaseCommand):
         self._tell(options, facts, f"{_would(options)}imported {done.count}; {len(done.there)} were there already")
 
     def stats(self, options: dict[str, Any]) -> None:
-        groups, counts = letter_groups(filter_of(options), limit=options["limit"]), letter_counts()
+        which = filter_of(options)
+        groups, counts = letter_groups(which, limit=options["limit"]), letter_counts(which)
         if options["json"]:
             self.stdout.write(json.dumps({"states": counts, "groups": [group.as_json() for group in groups]}))
         else:
