@@ -142,8 +142,9 @@ class Command(BaseCommand):
             sys.exit(TOO_MANY)
 
     def _redrive_edited(self, options: dict[str, Any]) -> None:
-        if len(options["letters"]) != 1:
-            raise CommandError("--arguments are for one letter: name it")
+        which = filter_of(options)
+        if len(which.ids) != 1:
+            raise CommandError("--arguments are for one letter: name it, and no other")
         try:
             arguments = json.loads(options["arguments"])
         except ValueError as error:

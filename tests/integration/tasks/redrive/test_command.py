@@ -103,11 +103,34 @@ def test_a_letter_that_is_named_and_not_redriven_is_told_of() -> None:
     assert "redriven 0; 0 could not be" in run("redrive", "--task", "redrive.plain")
 
 
+@pytest.mark.parametrize(
+    ("command", "narrowed"),
+    [
+        ("list", "--state open"),
+        ("redrive", "--task redrive.plain"),
+        ("redrive", "--all"),
+        ("discard --note x", "--since 2h"),
+        ("export", "--state any"),
+        ("stats", "--reason permanent"),
+    ],
+)
+def test_a_letter_is_named_or_narrowed_down_to_and_not_both(command: str, narrowed: str) -> None:
+    """Which of the two was meant nobody can tell: that it fits, or that it goes whatever it is."""
+    letter = dead(dying.plain, 1)
+    with pytest.raises(
+        CommandError, match=rf"{letter.pk} names a letter, and {narrowed.split(maxsplit=1)[0]} letters by"
+    ):
+        run(*command.split(), str(letter.pk), *narrowed.split())
+    assert DeadLetter.objects.get().state == "open"
+
+
 def test_redrive_with_other_arguments_takes_one_letter_and_checks_them() -> None:
     """A mistake is told and changes nothing."""
-    letter = dead(dying.plain, 1)
+    letter, other = dead(dying.plain, 1), dead(dying.plain, 2)
     for words, problem in [
         (["--all", "--arguments", "{}"], "for one letter"),
+        ([letter.task_id, other.task_id, "--arguments", '{"number": 2}'], "for one letter"),
+        ([letter.task_id, "--arguments", '{"number": 2}', "--task", "redrive.hooked"], "give one of both"),
         ([letter.task_id, "--arguments", "{"], "no JSON"),
         ([letter.task_id, "--arguments", "[2]"], "must be an object"),
         ([letter.task_id, "--arguments", '{"nummer": 2}'], "did you mean 'number'"),
@@ -116,7 +139,7 @@ def test_redrive_with_other_arguments_takes_one_letter_and_checks_them() -> None
             run("redrive", *words)
     run("redrive", letter.task_id, "--arguments", '{"number": 2}')
 
-    assert json.loads(OutboxMessage.objects.get().body)[0] == [2]
+    assert json.loads(OutboxMessage.objects.get(finished_at=None).body)[0] == [2]
 
 
 def test_what_would_touch_many_must_be_meant() -> None:
