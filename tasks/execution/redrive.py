@@ -206,7 +206,7 @@ def _locked(ids: Sequence[int], *, waits: bool) -> list[tuple[DeadLetter, int, b
 def _put_right(plan: Plan) -> None:
     """Take back what the job's death has done, in the caller's transaction. Raises RedriveRefused."""
     task_id = plan.remains.task_id
-    args, kwargs, _ = plan.remains.parts
+    args, kwargs = plan.remains.arguments
     if plan.task.unique and (owner := unique_take_again(plan.task, task_id, args, kwargs)):
         raise RedriveRefused(task_id, f"it is unique, and {owner} stands for its kind now")
     for batch_id, member in plan.members:

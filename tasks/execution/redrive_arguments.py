@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from celery.utils.saferepr import saferepr
-from kombu.utils.json import dumps, loads, object_hook
+from kombu.utils.json import dumps, object_hook
 
 from ..conf import conf
 from ..enqueue.payloads import check_payload
@@ -25,7 +25,7 @@ def with_arguments(task: Any, remains: Remains, given: Mapping[str, Any]) -> Rem
     What the task doesn't take of its own is dropped. Raises RedriveRefused for what it doesn't take of *given*, what
     wouldn't arrive as it is, and what has to be given because it can't be told from others.
     """
-    args, kwargs, follows = loads(remains.body)
+    args, kwargs = remains.arguments
     found = fitted(task, args, kwargs)
     if found.is_whole and not given:
         return remains
@@ -42,7 +42,7 @@ def with_arguments(task: Any, remains: Remains, given: Mapping[str, Any]) -> Rem
         raise RedriveRefused(remains.id, str(error)) from error
     shown_args, shown_kwargs = task.without_secrets(tuple(args), kwargs)
     headers = {**remains.headers, "argsrepr": saferepr(shown_args), "kwargsrepr": saferepr(shown_kwargs)}
-    return replace(remains, headers=headers, body=dumps([args, kwargs, follows]))
+    return replace(remains, headers=headers, body=dumps([args, kwargs, remains.parts[2]]))
 
 
 def check_arguments(task: Any, remains: Remains) -> None:

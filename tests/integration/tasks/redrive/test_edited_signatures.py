@@ -29,11 +29,6 @@ def painted(number: int, colour: str = "red") -> Any:
     return dying.act()
 
 
-@task("redrive.dated", time_limit=timedelta(minutes=1), retry=RetryPolicy.never())
-def dated(day: date, number: int) -> Any:
-    return dying.act()
-
-
 def died_with(args: list[Any], kwargs: dict[str, Any]) -> DeadLetter:
     """The letter of a job that `redrive.painted` took once and takes no longer."""
     letter = dead(painted, 1)
@@ -122,7 +117,7 @@ def as_shown(day: str) -> dict[str, str]:
 )
 def test_an_argument_that_json_has_no_form_for_is_edited_as_it_is_shown(given: dict[str, Any], day: str) -> None:
     """A date is still one for the task, whether it or another argument was edited."""
-    letter = dead(dated, date(2030, 1, 2), 1)
+    letter = dead(dying.dated, date(2030, 1, 2), 1)
     redrive(letter, by="ada", arguments=given)
 
     assert sent_arguments(letter)[0] == [as_shown(day), given.get("number", 1)]
@@ -146,6 +141,6 @@ def nested(depth: int) -> list[Any]:
 )
 def test_a_value_that_would_not_arrive_is_refused(day: Any, reason: str) -> None:
     """With what is wrong with it."""
-    letter = dead(dated, date(2030, 1, 2), 1)
+    letter = dead(dying.dated, date(2030, 1, 2), 1)
     with pytest.raises(RedriveRefused, match=reason):
         redrive(letter, by="ada", arguments={"day": day})
