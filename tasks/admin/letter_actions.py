@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import messages
@@ -20,13 +20,14 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from ..enqueue.outbox import publish, registered
-from ..errors import RedriveRefused, UnknownTask
+from ..enqueue.outbox import publish
+from ..errors import RedriveRefused
 from ..execution.redrive import RATE_LEAST, redrive, redrive_all
 from ..failure.discard import letters_discard
 from ..failure.letter_filters import LetterFilter
 from ..failure.letter_groups import Group, letter_groups
 from ..failure.letter_models import DeadLetter
+from .letter_edits import Shown
 from .letter_filters import AgeFilter
 from .read_only import has_nul
 
@@ -41,6 +42,8 @@ REASONS: Final = 10
 RATE: Final = 100
 RATE_MAX: Final = 10_000
 CAUSES: Final = 50
+NOT_SEEN: Final = "Nothing was done, as the page didn't say which letters it had shown: look at them, and ask again."
+PAGE_KEPT: Final = timedelta(days=1)
 _BY_NAME: Final = ("name", "queue", "reason", "release", "fingerprint")
 _LIST: Final = "admin:tasks_deadletter_changelist"
 
@@ -62,13 +65,15 @@ class LetterActions:
         """Many at once, at a rate; a job does it where there are more than AT_ONCE."""
         if not self._admin.has_redrive_permission(request):
             raise PermissionDenied
-        which = _meant(request.GET)
         problem = ""
         if request.method == "POST":
-            rate = _rate(request.POST.get("rate", ""))
-            if rate is not None:
-                return self._redriven(request, which, rate)
-            problem = f"Say how many a second: a number from {RATE_LEAST} to {RATE_MAX}."
+            rate, shown_at = _rate(request.POST.get("rate", "")), _shown_at(request)
+            if rate is not None and shown_at is not None:
+                return self._redriven(request, _meant(request.GET, shown_at), rate)
+            problem = NOT_SEEN
+            if rate is None:
+                problem = f"Say how many a second: a number from {RATE_LEAST} to {RATE_MAX}."
+        which = _meant(request.GET, now := timezone.now())
         tried = redrive_all(which, by="", limit=TRIED, dry_run=True)
         return self._page(
             request,
@@ -79,6 +84,7 @@ class LetterActions:
             tried=tried,
             reasons=Counter(tried.refused.values()).most_common(REASONS),
             most_tried=TRIED,
+            shown_at=now,
             **_shown(which),
         )
 
@@ -86,14 +92,17 @@ class LetterActions:
         """One or many, with the reason."""
         if not self._admin.has_discard_permission(request):
             raise PermissionDenied
-        which = replace(_meant(request.GET), state=DeadLetter.State.OPEN.value)
         problem = ""
         if request.method == "POST":
-            note = request.POST.get("note", "").strip()
-            if note and "\x00" not in note:
-                return self._discarded(request, which, note)
+            note, shown_at = request.POST.get("note", "").strip(), _shown_at(request)
+            is_told = bool(note) and "\x00" not in note
+            if is_told and shown_at is not None:
+                return self._discarded(request, _open(request.GET, shown_at), note)
             problem = "Say why, without a NUL: whoever looks for the job will want to know."
-        return self._page(request, "discard", "Discard dead letters", problem=problem, **_shown(which))
+            if is_told:
+                problem = NOT_SEEN
+        which = _open(request.GET, now := timezone.now())
+        return self._page(request, "discard", "Discard dead letters", problem=problem, shown_at=now, **_shown(which))
 
     def redrive_one(self, request: HttpRequest, pk: int) -> HttpResponse:
         """One letter, with other arguments where they are changed."""
@@ -102,19 +111,18 @@ class LetterActions:
         letter = DeadLetter.objects.filter(pk=pk).first()
         if letter is None:
             raise Http404(f"there is no letter {pk}")
-        before = _arguments(letter)
-        text, problem = json.dumps(before, indent=2, ensure_ascii=False), ""
+        shown = Shown(letter)
+        text, problem = shown.text, ""
         if request.method == "POST":
             text = request.POST.get("arguments", "")
             try:
-                edits = _edits(before, text)
-                redrive(letter, by=request.user.get_username(), arguments=edits)
+                edits = shown.edits(text)
+                redrive(letter, by=request.user.get_username(), arguments=edits.given if edits else None)
             except (ValueError, RedriveRefused) as error:
                 problem = getattr(error, "reason", str(error))
             else:
-                changed = f", with other {', '.join(sorted(edits))}" if edits else ""
-                self._admin.log_change(request, letter, f"Redriven{changed}")
-                messages.success(request, f"The job {letter.name} is on its way again{changed}.")
+                self._admin.log_change(request, letter, f"Redriven{edits}")
+                messages.success(request, f"The job {letter.name} is on its way again{edits}.")
                 return HttpResponseRedirect(reverse("admin:tasks_deadletter_change", args=[pk]))
         else:
             try:
@@ -136,6 +144,8 @@ class LetterActions:
                 messages.success(request, f"{done.count} jobs are on their way again, {rate:g} a second.")
             for task_id, reason in list(done.refused.items())[:5]:
                 messages.warning(request, f"{task_id}: {reason}")
+            if not done.looked_at:
+                messages.warning(request, "None of them is left as the page showed them, and none was redriven.")
             if done.refusals:
                 messages.error(request, f"{done.refusals} could not be redriven, and stay as they are.")
         return HttpResponseRedirect(reverse(_LIST))
@@ -203,8 +213,8 @@ def _cause(group: Group) -> dict[str, Any]:
     }
 
 
-def _meant(query: QueryDict) -> LetterFilter:
-    """The letters that a page's address names, as of now: what dies later was seen by nobody. Raises Http404."""
+def _meant(query: QueryDict, now: datetime) -> LetterFilter:
+    """The letters that a page's address named at *now*: what died later was seen by nobody. Raises Http404."""
     if has_nul(query):
         raise Http404("no letter has a NUL in what names it")
     try:
@@ -214,7 +224,6 @@ def _meant(query: QueryDict) -> LetterFilter:
     named: dict[str, Any] = {name: query[name] for name in _BY_NAME if query.get(name)}
     if not (ids or named or query.get("all")):
         raise Http404("say which letters")
-    now = timezone.now()
     found = LetterFilter(ids=ids, search=query.get("q", ""), seen_before=now, **named)
     age = query.get("age", "")
     if age in AgeFilter.SPANS:
@@ -223,6 +232,20 @@ def _meant(query: QueryDict) -> LetterFilter:
         found = replace(found, seen_before=now - AgeFilter.SPANS["week"])
     state = query.get("state", "")
     return replace(found, state="" if ids or state == "any" else state or found.state)
+
+
+def _open(query: QueryDict, now: datetime) -> LetterFilter:
+    return replace(_meant(query, now), state=DeadLetter.State.OPEN.value)
+
+
+def _shown_at(request: HttpRequest) -> datetime | None:
+    """When the page was made that is sent back; None when it doesn't say, or nobody remembers what was on it."""
+    now = timezone.now()
+    try:
+        moment = datetime.fromisoformat(request.POST.get("seen_before", ""))
+    except ValueError:
+        return None
+    return min(moment, now) if moment.tzinfo and moment > now - PAGE_KEPT else None
 
 
 def _shown(which: LetterFilter) -> dict[str, Any]:
@@ -237,28 +260,3 @@ def _rate(text: str) -> float | None:
     except ValueError:
         return None
     return rate if RATE_LEAST <= rate <= RATE_MAX else None
-
-
-def _arguments(letter: DeadLetter) -> dict[str, Any]:
-    """The arguments by parameter name, blacked out where they are secret; by keyword alone for an unknown task."""
-    if not letter.body:
-        return {}
-    args, kwargs, _ = json.loads(letter.body)
-    try:
-        bound = inspect.signature(registered(letter.name).run).bind_partial(*args, **kwargs)
-    except (UnknownTask, TypeError):
-        return dict(kwargs)
-    return dict(bound.arguments)
-
-
-def _edits(before: dict[str, Any], text: str) -> dict[str, Any]:
-    """What differs from *before*. Raises ValueError."""
-    try:
-        after = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"The arguments are no JSON: {error}") from error
-    if not isinstance(after, dict):
-        raise ValueError("The arguments must be an object, {parameter: value}")  # noqa: TRY004 -- of the person's input
-    if gone := before.keys() - after.keys():
-        raise ValueError(f"Give {', '.join(sorted(gone))}: an argument can be changed, not be left out")
-    return {name: value for name, value in after.items() if name not in before or value != before[name]}

@@ -1,7 +1,8 @@
 """Dead letters in the admin: what died and why, by cause or one by one, and what is to become of it.
 
-Looking, redriving and discarding are three permissions. Each action is confirmed on a page that says what would
-happen, and leaves an entry in the admin's log.
+Looking, redriving and discarding are three permissions; as Django's own actions, which stand on a list, the latter two
+are nothing without the first: each is confirmed on a page that says what would happen, and so shows letters, their
+errors and arguments. It leaves an entry in the admin's log.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from django.utils.timesince import timesince
 
 from ..failure.letter_filters import searched
 from ..failure.letter_models import DeadLetter, JobAttempt
+from ..failure.originals import parts_shown
 from .letter_actions import LetterActions
 from .letter_filters import AgeFilter, CauseFilter, QueueFilter, ReasonFilter, ReleaseFilter, StateFilter, TaskFilter
 from .read_only import ReadOnlyAdmin
@@ -69,11 +71,11 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     def has_redrive_permission(self, request: HttpRequest) -> bool:
         """Asked by the admin for the action's sake."""
-        return request.user.has_perm("tasks.redrive_deadletter")
+        return self.has_view_permission(request) and request.user.has_perm("tasks.redrive_deadletter")
 
     def has_discard_permission(self, request: HttpRequest) -> bool:
         """Asked by the admin for the action's sake."""
-        return request.user.has_perm("tasks.discard_deadletter")
+        return self.has_view_permission(request) and request.user.has_perm("tasks.discard_deadletter")
 
     @admin.action(description="Redrive…", permissions=["redrive"])
     def redrive_selected(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse:
@@ -119,16 +121,13 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
 def _told(letter: DeadLetter) -> dict[str, Any]:
     """What the page of one letter shows beside its fields."""
-    try:
-        args, kwargs, follows = json.loads(letter.body) if letter.body else (None, None, {})
-    except ValueError:
-        args, kwargs, follows = None, None, {}
-    follows = follows or {}
+    parts = parts_shown(letter)
+    follows = parts[2] if parts else {}
     chain = [dict(link) for link in reversed(follows.get("chain") or [])]
     errbacks = [found.get("task", "?") for found in follows.get("errbacks") or []]
     return {
         "letter": letter,
-        "arguments": "" if args is None else _pretty({"args": args, "kwargs": kwargs}),
+        "arguments": _pretty({"args": parts[0], "kwargs": parts[1]}) if parts else "",
         "headers": _pretty(letter.headers),
         "chain": [(link.get("task", "?"), (link.get("options") or {}).get("task_id", "")) for link in chain],
         "errbacks": errbacks,

@@ -62,7 +62,8 @@ def stand_in(remains: Remains) -> Any:
 
     A message may be for a task that isn't here, and its arguments may be none.
     """
-    args, kwargs, follows = remains.parts
+    args, kwargs = remains.arguments
+    _, _, follows = remains.parts
     context = Context(
         {
             **remains.headers,

@@ -14,6 +14,7 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps, loads
 
 from ..failure.remains import Cause, Remains, headers_of, of_message
+from ..failure.shapes import payload_flaw
 from .deaths import job_die, stand_in
 
 
@@ -50,7 +51,7 @@ def remains_of(message: Any) -> Remains:
         payload = message.payload
     except Exception:  # noqa: BLE001 -- kept as bytes, whatever it is
         payload = None
-    if payload is None or isinstance(payload, Mapping) or _flaw_of(payload):
+    if payload_flaw(payload):
         body = message.body
         return of_message(message, raw=body if isinstance(body, bytes) else _bytes(str(body)))
     text = bytes_to_str(message.body) if message.content_type == "application/json" else dumps(payload)
@@ -101,7 +102,7 @@ def _body(envelope: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
         return ""
     try:
         text = base64.b64decode(body, validate=True).decode() if properties.get("body_encoding") == "base64" else body
-        return "" if _flaw_of(loads(text)) else text
+        return "" if payload_flaw(loads(text)) else text
     except Exception:  # noqa: BLE001 -- kept as bytes, whatever it is
         return ""
 
@@ -109,12 +110,7 @@ def _body(envelope: Mapping[str, Any], properties: Mapping[str, Any]) -> str:
 def _flaw_of(payload: Any) -> str:
     if isinstance(payload, Mapping) and "args" in payload:
         return ""  # Celery's first protocol, in a message of its second
-    if not isinstance(payload, list | tuple) or len(payload) != 3:
-        return "its body is no list of arguments, keyword arguments and what follows"
-    args, kwargs, follows = payload
-    if not isinstance(args, list | tuple) or not isinstance(kwargs, Mapping):
-        return "its arguments are no list, or its keyword arguments no mapping"
-    return "" if follows is None or isinstance(follows, Mapping) else "what is to follow it is no mapping"
+    return payload_flaw(payload)
 
 
 def _bytes(text: str) -> bytes:

@@ -78,6 +78,7 @@ class Redriven:
 def redrive(letter: DeadLetter, *, by: str, arguments: Mapping[str, Any] | None = None, dry_run: bool = False) -> None:
     """Redrive one letter; *arguments*, by parameter name, take the place of its own of those names.
 
+    arguments: with any, if only {}, what the task doesn't take of the letter's own is dropped; None: as they are.
     dry_run: find out whether it could be, and change nothing. Raises RedriveRefused, with the reason.
     """
     with transaction.atomic(using=rows.alias()):
@@ -104,6 +105,7 @@ def redrive_all(
 ) -> Redriven:
     """Redrive the letters that *which* names, the oldest death first; those that can't be are told, and stay.
 
+    Of those that it names by their ids, each that isn't redriven is told; else the closed ones are none of those meant.
     What dies while this goes on is left for another time.
 
     rate: jobs a second; None: as fast as they can be sent. start_at: when the first is due. after: only those
@@ -119,7 +121,8 @@ def redrive_all(
         if not go_on():
             break
         with transaction.atomic(using=rows.alias()):
-            _redrive_chunk(ids, done, by=by, step=timedelta(seconds=1 / rate) if rate else timedelta(0))
+            step = timedelta(seconds=1 / rate) if rate else timedelta(0)
+            _redrive_chunk(ids, done, by=by, step=step, tells_all=bool(which.ids))
             transaction.set_rollback(dry_run, using=rows.alias())
         done.looked_at += len(ids)
         done.last = places[-1]
@@ -131,9 +134,12 @@ def redrive_all(
     return done
 
 
-def _redrive_chunk(ids: list[int], done: Redriven, *, by: str, step: timedelta) -> None:
+def _redrive_chunk(ids: list[int], done: Redriven, *, by: str, step: timedelta, tells_all: bool) -> None:
     plans: list[Plan] = []
-    for found in _locked(ids, waits=False):
+    locked = _locked(ids, waits=False)
+    if tells_all:
+        _refuse_unlocked(set(ids) - {letter.pk for letter, *_ in locked}, done)
+    for found in locked:
         try:
             plan = plan_of(*found)
             if plan.acts_first:
@@ -151,6 +157,14 @@ def _redrive_chunk(ids: list[int], done: Redriven, *, by: str, step: timedelta) 
     done.next_at += step * len(plans)
 
 
+def _refuse_unlocked(ids: set[int], done: Redriven) -> None:
+    for letter in DeadLetter.objects.using(rows.alias()).filter(pk__in=ids).order_by("pk"):
+        is_closed = letter.state not in REDRIVABLE
+        done.refuse(
+            RedriveRefused(letter.task_id, f"it is {letter.state}" if is_closed else "somebody else has it in hand now")
+        )
+
+
 def _chunks(which: LetterFilter, after: Place | None, limit: int | None) -> Iterator[list[Place]]:
     """Where the letters are, in their order, so that what is refused doesn't come again.
 
@@ -158,7 +172,9 @@ def _chunks(which: LetterFilter, after: Place | None, limit: int | None) -> Iter
     """
     left = limit
     while left is None or left > 0:
-        found = which.letters().filter(state__in=REDRIVABLE).order_by("last_seen_at", "pk")
+        found = which.letters().order_by("last_seen_at", "pk")
+        if not which.ids:
+            found = found.filter(state__in=REDRIVABLE)
         if after is not None:
             at, pk = after
             found = found.filter(last_seen_at__gte=at).exclude(last_seen_at=at, pk__lte=pk)
@@ -192,7 +208,7 @@ def _locked(ids: Sequence[int], *, waits: bool) -> list[tuple[DeadLetter, int, b
 def _put_right(plan: Plan) -> None:
     """Take back what the job's death has done, in the caller's transaction. Raises RedriveRefused."""
     task_id = plan.remains.task_id
-    args, kwargs, _ = plan.remains.parts
+    args, kwargs = plan.remains.arguments
     if plan.task.unique and (owner := unique_take_again(plan.task, task_id, args, kwargs)):
         raise RedriveRefused(task_id, f"it is unique, and {owner} stands for its kind now")
     for batch_id, member in plan.members:

@@ -2,49 +2,47 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any
 
 from celery.utils.saferepr import saferepr
-from kombu.utils.json import dumps
+from kombu.utils.json import dumps, object_hook
 
 from ..conf import conf
 from ..enqueue.payloads import check_payload
 from ..errors import PayloadRefused, RedriveRefused
 from ..failure.redaction import BLACK
 from ..failure.remains import Remains
-
-_VARIABLE: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+from .fitting import Fitted, UnfitArgument, fitted
 
 
 def with_arguments(task: Any, remains: Remains, given: Mapping[str, Any]) -> Remains:
     """The message with *given* in place of its own arguments of those names; a value that is blacked out stays.
 
-    Raises RedriveRefused for what the task doesn't take, or what wouldn't arrive as it is.
+    What the task doesn't take of its own is dropped. Raises RedriveRefused for what it doesn't take of *given*, what
+    wouldn't arrive as it is, and what has to be given because it can't be told from others.
     """
-    args, kwargs, follows = remains.parts
-    signature = inspect.signature(task.run)
-    try:
-        bound = signature.bind_partial(*args, **kwargs)
-    except TypeError:  # why it died, perhaps
-        bound = signature.bind_partial()
+    args, kwargs = remains.arguments
+    found = fitted(task, args, kwargs)
+    if found.is_whole and not given:
+        return remains
     for name, value in given.items():
-        if value == BLACK:
-            continue
-        if BLACK in json.dumps(value, default=str):
-            raise RedriveRefused(remains.id, f"{name} holds a value that is blacked out: give all of it, or leave it")
-        _set(remains, signature, bound, name, value)
+        if value != BLACK:
+            _give(remains, found, name, value)
+    if found.untold:
+        which = ", ".join(found.untold)
+        raise RedriveRefused(remains.id, f"its own arguments don't tell which of them is meant: give {which}")
     try:
-        check_payload(remains.name, bound.args, bound.kwargs, max_bytes=conf().payload_max_bytes)
-    except PayloadRefused as error:
+        args, kwargs = found.call()
+        check_payload(remains.name, args, kwargs, max_bytes=conf().payload_max_bytes)
+    except (UnfitArgument, PayloadRefused) as error:
         raise RedriveRefused(remains.id, str(error)) from error
-    shown_args, shown_kwargs = task.without_secrets(bound.args, bound.kwargs)
+    shown_args, shown_kwargs = task.without_secrets(tuple(args), kwargs)
     headers = {**remains.headers, "argsrepr": saferepr(shown_args), "kwargsrepr": saferepr(shown_kwargs)}
-    return replace(remains, headers=headers, body=dumps([list(bound.args), bound.kwargs, follows]))
+    return replace(remains, headers=headers, body=dumps([args, kwargs, remains.parts[2]]))
 
 
 def check_arguments(task: Any, remains: Remains) -> None:
@@ -56,16 +54,28 @@ def check_arguments(task: Any, remains: Remains) -> None:
         raise RedriveRefused(remains.id, f"the task doesn't take its arguments ({error}): give others") from error
 
 
-def _set(remains: Remains, signature: inspect.Signature, bound: Any, name: str, value: Any) -> None:
-    parameters = signature.parameters
-    if name in parameters and parameters[name].kind not in _VARIABLE:
-        bound.arguments[name] = value
-        return
-    for parameter in parameters.values():
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            bound.arguments.setdefault(parameter.name, {})[name] = value
-            return
-    known = [parameter.name for parameter in parameters.values() if parameter.kind not in _VARIABLE]
-    close = get_close_matches(name, known, n=1)
-    hint = f", did you mean {close[0]!r}?" if close else f"; it has {', '.join(known) or 'none'}"
-    raise RedriveRefused(remains.id, f"the task has no parameter {name!r}{hint}")
+def _give(remains: Remains, found: Fitted, name: str, value: Any) -> None:
+    try:
+        if BLACK in json.dumps(value, default=str):
+            raise RedriveRefused(remains.id, f"{name} holds a value that is blacked out: give all of it, or leave it")
+        found.give(name, _read(value))
+    except RecursionError:
+        raise RedriveRefused(remains.id, f"{name} is nested too deep") from None
+    except UnfitArgument as error:
+        known = list(found.signature.parameters)
+        if name in known:
+            raise RedriveRefused(remains.id, str(error)) from error
+        close = get_close_matches(name, known, n=1)
+        hint = f", did you mean {close[0]!r}?" if close else f"; it has {', '.join(known) or 'none'}"
+        raise RedriveRefused(remains.id, f"{error}{hint}") from error
+    except (ValueError, TypeError, AttributeError) as error:  # of whatever kombu has a type for
+        raise RedriveRefused(remains.id, f"{name} is none of its type: {error}") from error
+
+
+def _read(value: Any) -> Any:
+    """What a person typed as the letter shows it: kombu's form for what JSON has none for stands for that."""
+    if isinstance(value, list):
+        return [_read(item) for item in value]
+    if isinstance(value, dict):
+        return object_hook({key: _read(item) for key, item in value.items()})
+    return value

@@ -16,6 +16,7 @@ from ..errors import RedriveRefused, UnknownTask
 from ..failure.blackening import blackened
 from ..failure.letter_models import DeadLetter
 from ..failure.originals import is_whole, original_of
+from ..failure.readable import readable, storable
 from ..failure.remains import GENERATION, Remains
 from .deaths import stand_in
 from .membership import members_of
@@ -23,6 +24,7 @@ from .redrive_arguments import check_arguments, with_arguments
 from .verdict import FIRST_BEGAN_AT
 
 REDRIVABLE = (DeadLetter.State.OPEN, DeadLetter.State.DISCARDED)
+_OF_ROW = ("correlation_id", "reply_to")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +62,9 @@ class Plan:
             due_at=timezone.now(),
             exchange=remains.exchange,
             routing_key=remains.queue,
-            headers=remains.headers,
-            properties={name: remains.properties.get(name) or "" for name in ("correlation_id", "reply_to")},
+            # A message that came past the outbox may hold what no row of it does.
+            headers=storable(remains.headers),
+            properties={name: readable(str(remains.properties.get(name) or "")) for name in _OF_ROW},
             body=remains.body,
         )
 
@@ -83,10 +86,10 @@ def plan_of(
         raise RedriveRefused(
             letter.task_id, f"{remains.name} is no task of the toolkit's, so nobody would know its end"
         )
-    edited_body = ""
-    if arguments:
-        remains = with_arguments(task, remains, arguments)
-        edited_body = blackened(remains).body
+    edited_body, original = "", remains
+    if arguments is not None:
+        remains = with_arguments(task, original, arguments)
+        edited_body = blackened(remains).body if remains is not original else ""
     check_arguments(task, remains)
     if not is_whole(remains):
         raise RedriveRefused(
@@ -94,13 +97,17 @@ def plan_of(
         )
     sent = replace(remains, headers=_headers(remains, generation))
     request = stand_in(sent)
+    try:
+        members = members_of(request)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RedriveRefused(letter.task_id, f"what is to follow it can't be read ({error})") from error
     return Plan(
         letter=letter,
         remains=sent,
         generation=generation,
         task=task,
         request=request,
-        members=members_of(request),
+        members=members,
         edited_body=edited_body,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -85,9 +85,9 @@ def letter_groups(which: LetterFilter, *, limit: int = 50) -> list[Group]:
     ]
 
 
-def letter_counts() -> dict[str, int]:
-    """How many letters there are in each state."""
-    counted = DeadLetter.objects.using(rows.alias()).order_by().values_list("state").annotate(Count("pk"))
+def letter_counts(which: LetterFilter) -> dict[str, int]:
+    """How many letters that *which* names, but for their state, there are in each."""
+    counted = replace(which, state="").letters().order_by().values_list("state").annotate(Count("pk"))
     return {state.value: dict(counted).get(state.value, 0) for state in DeadLetter.State}
 
 

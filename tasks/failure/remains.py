@@ -9,7 +9,7 @@ from hashlib import sha256
 from traceback import format_exception
 from typing import Any, Final
 
-from kombu.utils.json import dumps
+from kombu.utils.json import dumps, loads
 
 from ..enqueue.models import OutboxMessage
 from .fingerprints import culprit
@@ -74,6 +74,12 @@ class Remains:
         """(args, kwargs, follows), empty where the body can't be read."""
         args, kwargs, follows = json.loads(self.body) if self.body else ([], {}, {})
         return args, kwargs, follows or {}
+
+    @property
+    def arguments(self) -> tuple[Any, Any]:
+        """(args, kwargs) as the task is given them: a date is one again, as is whatever else JSON has no form for."""
+        args, kwargs, _ = loads(self.body) if self.body else ([], {}, {})
+        return args, kwargs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from django.db import DataError, IntegrityError, models, transaction
 from ..enqueue import rows
 from .letter_filters import LetterFilter
 from .letter_models import DeadLetter, JobAttempt, Redrive
+from .originals import letter_flaw
 
 FORMAT: Final = 1
 LINE_MAX: Final = 16 * 1024 * 1024
@@ -93,7 +94,7 @@ def _line_in(number: int, line: str, done: Imported) -> None:
         if DeadLetter.objects.using(rows.alias()).filter(task_id=letter.task_id).exists():
             done.there.append(letter.task_id)
             return
-        _write(letter, attempts, redrives)
+        _check_and_write(number, letter, attempts, redrives)
     except LineRefused:
         raise
     except ValidationError as error:
@@ -116,12 +117,14 @@ def _letter_of(number: int, given: Any) -> tuple[DeadLetter, list[JobAttempt], l
     return _in(DeadLetter, given["letter"]), attempts, redrives
 
 
-def _write(letter: DeadLetter, attempts: list[JobAttempt], redrives: list[Redrive]) -> None:
-    """Check and write them. Raises ValidationError, ValueError, DataError and IntegrityError."""
+def _check_and_write(number: int, letter: DeadLetter, attempts: list[JobAttempt], redrives: list[Redrive]) -> None:
+    """Raises LineRefused, ValidationError, ValueError, DataError and IntegrityError."""
     for attempt in attempts:
         attempt.task_id = letter.task_id
     for row in (letter, *attempts, *redrives):
         row.full_clean(exclude=["id", "letter"], validate_unique=False, validate_constraints=False)
+    if flaw := letter_flaw(letter):
+        raise LineRefused(number, f"can't be redriven: {flaw}")
     letter.save(using=rows.alias(), force_insert=True)
     for redrive in redrives:
         redrive.letter = letter

@@ -33,9 +33,10 @@ _BY_FIELD: Final = {
 
 def add_filters(parser: CommandParser, *, state: str | None = "open") -> None:
     """Add what names letters. state: of which they are unless said otherwise; None: the command decides."""
-    parser.add_argument("letters", nargs="*", metavar="LETTER", help="its number, or the task id")
+    parser.add_argument("letters", nargs="*", metavar="LETTER", help="its number, or the task id, and nothing else")
     if state is not None:
-        parser.add_argument("--state", choices=STATES, default=state, help="(%(default)s)")
+        parser.add_argument("--state", choices=STATES, help=f"({state})")
+        parser.set_defaults(usual_state=state)
     parser.add_argument("--task", help="wire name")
     parser.add_argument("--queue", help="queue")
     parser.add_argument("--reason", choices=REASONS, metavar="REASON", help=", ".join(REASONS))
@@ -56,9 +57,15 @@ def is_narrowed(options: dict[str, Any]) -> bool:
 
 
 def filter_of(options: dict[str, Any], *, state: str | None = None) -> LetterFilter:
-    """The letters that are meant. Raises CommandError for one that isn't there."""
-    asked = state if state is not None else options["state"]
+    """The letters that are meant. Raises CommandError for one that isn't there, or is named and narrowed down, too."""
+    asked = state or options.get("state") or options["usual_state"]
     given = {field: options[name] for name, field in _BY_FIELD.items() if options.get(name)}
+    if options["letters"] and (others := [name for name in (*_BY_FIELD, "state", "all") if options.get(name)]):
+        # One that doesn't fit would be left out without a word, or the filter would be.
+        also = ", ".join(f"--{name}" for name in others)
+        raise CommandError(
+            f"{options['letters'][0]} names a letter, and {also} letters by what they are: give one of both"
+        )
     ids = tuple(letter_of(word).pk for word in options["letters"])
     return LetterFilter(ids=ids, state="" if asked == "any" or ids else asked, **given)
 

@@ -9,6 +9,7 @@ from typing import Any, Final, TextIO
 
 from ..failure.letter_groups import Group
 from ..failure.letter_models import DeadLetter, JobAttempt
+from ..failure.originals import parts_shown
 from ..failure.readable import printable
 
 WIDTH: Final = 20
@@ -101,7 +102,7 @@ def history_json(letter: DeadLetter) -> dict[str, Any]:
     return {
         **letter_json(letter),
         "headers": letter.headers,
-        "body": _loaded(letter.body),
+        "body": json.loads(letter.body) if parts_shown(letter) else None,
         "attempts": [
             {
                 "retries": attempt.retries,
@@ -161,11 +162,3 @@ def _body_lines(text: str, body: Any) -> list[str]:
         f"{'arguments':16} {json.dumps([args, kwargs], ensure_ascii=False)}",
         f"{'rest of chain':16} {' → '.join(chain) or 'none'}",
     ]
-
-
-def _loaded(body: str) -> Any:
-    """The value, or the text where it is no JSON."""
-    try:
-        return json.loads(body) if body else None
-    except (ValueError, RecursionError):
-        return body

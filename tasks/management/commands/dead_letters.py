@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils import timezone
 
 from ...errors import RedriveRefused
 from ...execution.redrive import RATE_LEAST, Redriven, redrive, redrive_all
@@ -31,7 +32,7 @@ RATE: Final = decimal(RATE_LEAST, 100_000, "rate in jobs a second")
 
 HELP: Final = f"""
 exit codes: 0 done; 1 an error, nothing was changed unless it says so; 2 wrong usage; {SOME_REFUSED} some letters could
-not be redriven, the others were; {TOO_MANY} `stats --most`: there are more open letters than that; {CODES}.
+not be redriven, the others were; {TOO_MANY} `stats --most`: more of them are open than that; {CODES}.
 """
 
 
@@ -73,7 +74,7 @@ class Command(PlainCommand):
         counting = command("stats", "How many there are, by cause.", self.stats)
         add_filters(counting)
         counting.add_argument("--limit", type=whole(0), default=20, help="causes (%(default)s)")
-        counting.add_argument("--most", type=whole(0), help=f"end with code {TOO_MANY} when more are open")
+        counting.add_argument("--most", type=whole(0), help=f"end with code {TOO_MANY} when more of them are open")
         for found in (listing, showing, driving, discarding, importing, counting):
             found.add_argument("--json", action="store_true", help="for scripts")
 
@@ -134,7 +135,8 @@ class Command(PlainCommand):
         self._tell(options, facts, f"{_would(options)}imported {done.count}; {len(done.there)} were there already")
 
     def stats(self, options: dict[str, Any]) -> None:
-        groups, counts = letter_groups(filter_of(options), limit=options["limit"]), letter_counts()
+        which = filter_of(options)
+        groups, counts = letter_groups(which, limit=options["limit"]), letter_counts(which)
         if options["json"]:
             self.stdout.write(json.dumps({"states": counts, "groups": [group.as_json() for group in groups]}))
         else:
@@ -144,8 +146,9 @@ class Command(PlainCommand):
             sys.exit(TOO_MANY)
 
     def _redrive_edited(self, options: dict[str, Any]) -> None:
-        if len(options["letters"]) != 1:
-            raise CommandError("--arguments are for one letter: name it")
+        which = filter_of(options)
+        if len(which.ids) != 1:
+            raise CommandError("--arguments are for one letter: name it, and no other")
         arguments = json_of("--arguments", options["arguments"])
         if not isinstance(arguments, dict):
             raise CommandError("--arguments must be an object, {parameter: value}")
@@ -159,6 +162,7 @@ class Command(PlainCommand):
         """The letters, and how many; asked about, if there are many and somebody is there to be asked."""
         if not (is_narrowed(options) or options["all"]):
             raise CommandError(f"say which letters to {verb}: name them, narrow them down, or say --all")
+        which = which.until(timezone.now())  # what dies while somebody is asked, nobody was asked about
         count = which.letters().count()
         if count > 1 and not (options["yes"] or options["dry_run"]):
             if not sys.stdin.isatty():

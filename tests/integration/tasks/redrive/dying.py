@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from celery import chain, current_app
@@ -58,6 +58,17 @@ def secretive(card: str, amount: int) -> Any:
 
 @task("redrive.alone", time_limit=LIMIT, retry=NEVER, unique=Unique(by=("number",)))
 def alone(number: int) -> Any:
+    return act()
+
+
+@task(
+    "redrive.dated",
+    time_limit=LIMIT,
+    retry=NEVER,
+    unique=Unique(by=("day",)),
+    on_redrive=lambda letter, arguments: redriven.append({"letter": letter.task_id, **arguments}),
+)
+def dated(day: date, number: int) -> Any:
     return act()
 
 

@@ -123,6 +123,15 @@ def test_two_at_once_redrive_each_letter_once() -> None:
     assert DeadLetter.objects.filter(state="redriven").count() == 9
 
 
+def test_whoever_names_a_letter_that_another_redrives_is_told() -> None:
+    """Nothing redriven and nothing refused would look as if there had been nothing to do."""
+    (letter,) = letters(1)
+    named = LetterFilter(ids=(letter.pk,), state="")
+
+    told = [done for done in at_once(3, lambda: redrive_all(named, by="somebody")) if isinstance(done, Redriven)]
+    assert sorted((done.count, done.refusals) for done in told) == [(0, 1), (0, 1), (1, 0)]
+
+
 def test_a_dry_run_says_what_would_be_and_changes_nothing() -> None:
     """Of each chunk."""
     letters(4)

@@ -90,11 +90,47 @@ def test_redrive_ends_with_3_when_some_could_not_be() -> None:
     assert f"{refused.task_id}: ValueError: nothing left to take up" in told
 
 
+def test_a_letter_that_is_named_and_not_redriven_is_told_of() -> None:
+    """Whoever names one wants it redriven; that it is already is a reason, not a success."""
+    first, second = dead(dying.plain, 1), dead(dying.plain, 2)
+    run("redrive", str(first.pk))
+
+    code, told = code_of("redrive", str(first.pk))
+    assert (code, told.splitlines()) == (3, ["redriven 0; 1 could not be", f"  {first.task_id}: it is redriven"])
+    code, told = code_of("redrive", first.task_id, second.task_id, "--yes", "--json")
+    assert json.loads(told)["redriven"] == 1
+    assert json.loads(told)["reasons"] == {first.task_id: "it is redriven"}
+    assert "redriven 0; 0 could not be" in run("redrive", "--task", "redrive.plain")
+
+
+@pytest.mark.parametrize(
+    ("command", "narrowed"),
+    [
+        ("list", "--state open"),
+        ("redrive", "--task redrive.plain"),
+        ("redrive", "--all"),
+        ("discard --note x", "--since 2h"),
+        ("export", "--state any"),
+        ("stats", "--reason permanent"),
+    ],
+)
+def test_a_letter_is_named_or_narrowed_down_to_and_not_both(command: str, narrowed: str) -> None:
+    """Which of the two was meant nobody can tell: that it fits, or that it goes whatever it is."""
+    letter = dead(dying.plain, 1)
+    with pytest.raises(
+        CommandError, match=rf"{letter.pk} names a letter, and {narrowed.split(maxsplit=1)[0]} letters by"
+    ):
+        run(*command.split(), str(letter.pk), *narrowed.split())
+    assert DeadLetter.objects.get().state == "open"
+
+
 def test_redrive_with_other_arguments_takes_one_letter_and_checks_them() -> None:
     """A mistake is told and changes nothing."""
-    letter = dead(dying.plain, 1)
+    letter, other = dead(dying.plain, 1), dead(dying.plain, 2)
     for words, problem in [
         (["--all", "--arguments", "{}"], "for one letter"),
+        ([letter.task_id, other.task_id, "--arguments", '{"number": 2}'], "for one letter"),
+        ([letter.task_id, "--arguments", '{"number": 2}', "--task", "redrive.hooked"], "give one of both"),
         ([letter.task_id, "--arguments", "{"], "no JSON"),
         ([letter.task_id, "--arguments", "[2]"], "must be an object"),
         ([letter.task_id, "--arguments", '{"nummer": 2}'], "did you mean 'number'"),
@@ -103,7 +139,7 @@ def test_redrive_with_other_arguments_takes_one_letter_and_checks_them() -> None
             run("redrive", *words)
     run("redrive", letter.task_id, "--arguments", '{"number": 2}')
 
-    assert json.loads(OutboxMessage.objects.get().body)[0] == [2]
+    assert json.loads(OutboxMessage.objects.get(finished_at=None).body)[0] == [2]
 
 
 def test_what_would_touch_many_must_be_meant() -> None:
@@ -160,3 +196,15 @@ def test_stats_counts_by_cause_and_tells_a_script_when_there_are_too_many() -> N
 
     assert run("stats", "--most", "3")
     assert code_of("stats", "--most", "2")[0] == 4
+
+
+def test_stats_counts_what_is_asked_for_alone() -> None:
+    """An alert on one task must not be raised by another; which state is asked for is of the causes alone."""
+    first = dead(dying.plain, 1)
+    dead(dying.hooked, 1)
+    DeadLetter.objects.filter(pk=first.pk).update(state="discarded")
+    counts = {"open": 0, "redriven": 0, "resolved": 0, "discarded": 1}
+
+    assert run_json("stats", "--task", "redrive.plain", "--most", "0")["states"] == counts
+    assert run_json("stats", "--task", "redrive.plain", "--state", "discarded", "--most", "0")["states"] == counts
+    assert code_of("stats", "--task", "redrive.hooked", "--most", "0")[0] == 4

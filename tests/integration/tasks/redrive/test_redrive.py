@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -160,6 +160,17 @@ def test_a_unique_job_takes_its_lock_again_or_is_refused() -> None:
     delivered(sent(other))
     redrive(letter, by="ada")
     assert dying.alone.enqueue(1) == letter.task_id
+
+
+def test_what_json_has_no_form_for_is_what_it_was_to_all_that_a_redrive_asks() -> None:
+    """A date is a date to the lock of its kind, and to `on_redrive`."""
+    day = date(2030, 1, 2)
+    letter = dead(dying.dated, day, 1)
+    redrive(letter, by="ada")
+
+    assert dying.redriven == [{"letter": letter.task_id, "day": day, "number": 1}]
+    assert dying.dated.enqueue(day, 1) == letter.task_id
+    assert dying.dated.enqueue(day + timedelta(days=1), 1) != letter.task_id
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,17 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 ANY = LetterFilter(state="")
 
+UNREADABLE = [
+    ("no json", r"its body can't be read \(JSONDecodeError\)"),
+    ("[" * 100_000, r"its body can't be read \(RecursionError\)"),
+    ("{}", "its body is no list"),
+    ("[1, 2, 3]", "its arguments are no list"),
+    ("[[], {}, 3]", "what is to follow it is no mapping"),
+    ('[[], {}, {"chain": ["link"]}]', "its chain are no list of signatures"),
+    ('[[{"__type__": "date", "__value__": 1}], {}, {}]', r"its body can't be read \(TypeError\)"),
+]
+"""Bodies that are no task's, and what is said of them."""
+
 
 def everything() -> list[Any]:
     """All that is known of letters, but for the rows' own numbers."""
@@ -38,6 +49,12 @@ def plain(value: Any) -> Any:
 def forget() -> None:
     for model in (Redrive, JobAttempt, DeadLetter, OutboxMessage):
         model.objects.all().delete()
+
+
+def changed(line: str, **fields: Any) -> str:
+    """The line with other *fields* of its letter."""
+    read = json.loads(line)
+    return json.dumps({**read, "letter": {**read["letter"], **fields}})
 
 
 def test_what_goes_out_comes_in_again_the_same_and_can_be_redriven() -> None:
@@ -79,6 +96,10 @@ def test_what_is_there_already_is_left_as_it_is() -> None:
         (lambda line: line.replace('"deaths"', '"births"'), r"line 2: .*unknown fields \['births'\]"),
         (lambda line: line.replace('"attempts"', '"trials"'), "line 2: is no letter: KeyError"),
         (lambda line: line.replace('"sealed": null', '"sealed": "?"'), "line 2: is no letter"),
+        (lambda line: changed(line, headers="text"), "line 2: can't be redriven: its headers are no mapping"),
+        (lambda line: changed(line, properties=[1]), "line 2: can't be redriven: its properties are no mapping"),
+        (lambda line: changed(line, raw="AA==", body="", headers=[1]), "line 2: .* headers are no mapping"),
+        *((lambda line, body=body: changed(line, body=body), f"line 2: .*{flaw}") for body, flaw in UNREADABLE),
     ],
 )
 def test_a_line_that_is_no_letter_is_named_and_nothing_is_imported(change: Any, problem: str) -> None:
