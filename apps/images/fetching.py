@@ -79,9 +79,10 @@ def checked_url(target: str, *, asked: str | None = None) -> httpx.URL:
     url = asked or target
     try:
         parsed = httpx.URL(target)
+        host = parsed.host  # decodes a name in Punycode, or finds that it is none
     except (httpx.InvalidURL, UnicodeError):
         raise FetchRefused(url, _INVALID) from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not host:
         raise FetchRefused(url, "only http:// and https:// URLs are fetched")
     if parsed.userinfo:
         raise FetchRefused(url, "a URL with a user name or password in it is not accepted")

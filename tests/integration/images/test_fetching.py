@@ -158,6 +158,7 @@ def test_redirects_are_followed_up_to_the_limit(server: WebServer) -> None:
         "http://127.0.0.1:22/",
         "http://127.0.0.1:99999/",
         "http://a..b/",
+        "http://xn--a/",
     ],
 )
 def test_a_redirect_is_checked_like_the_first_url(server: WebServer, location: str) -> None:

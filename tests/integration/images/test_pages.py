@@ -142,6 +142,16 @@ def test_a_url_that_will_not_be_fetched_is_a_422(client: Client) -> None:
     assert "only http://" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("url", ["http://xn--a/", "http://xn--zz--/x.png", "http://xn--/"])
+def test_a_name_that_no_idn_can_mean_is_refused(client: Client, url: str) -> None:
+    """It looks like one, and can't be decoded."""
+    answer = client.post("/api/images/by-url", {"url": url}, content_type="application/json")
+    assert answer.status_code == 422
+    assert "not a valid URL" in answer.json()["detail"]
+    assert "not a valid URL" in client.post("/images/", {"url": url}).content.decode()
+    assert not Image.objects.exists()
+
+
 def test_a_file_past_the_limit_is_a_413(client: Client) -> None:
     """By the file's size where the request around it may still be read."""
     file = SimpleUploadedFile("large.png", b"x" * (IMAGE_MAX_BYTES + 1))
