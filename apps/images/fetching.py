@@ -15,8 +15,10 @@ from typing import Final
 import httpcore
 import httpx
 
+from apps.timed_network import Deadline, Resolver, resolve
+
 from .addresses import AddressPolicy
-from .connections import AddressRefused, CheckedBackend, Deadline, Resolver, resolve
+from .connections import AddressRefused, CheckedBackend
 from .errors import FetchFailed, FetchRefused, FetchRejected, FetchTooLarge
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})

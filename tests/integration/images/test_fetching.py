@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.images.addresses import AddressPolicy
-from apps.images.connections import Resolver, resolve
 from apps.images.errors import FetchFailed, FetchRefused, FetchRejected, FetchTooLarge
 from apps.images.fetching import FetchLimits, fetch
+from apps.timed_network import Resolver, resolve
 from tests.servers.certificates import Certificates
 from tests.servers.web import WebServer, body, endless, late, redirect, web_server
 
