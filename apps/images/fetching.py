@@ -15,8 +15,10 @@ from typing import Final
 import httpcore
 import httpx
 
+from apps.timed_network import Deadline, Resolver, resolve
+
 from .addresses import AddressPolicy
-from .connections import AddressRefused, CheckedBackend, Deadline, Resolver, resolve
+from .connections import AddressRefused, CheckedBackend
 from .errors import FetchFailed, FetchRefused, FetchRejected, FetchTooLarge
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -79,9 +81,10 @@ def checked_url(target: str, *, asked: str | None = None) -> httpx.URL:
     url = asked or target
     try:
         parsed = httpx.URL(target)
+        host = parsed.host  # decodes a name in Punycode, or finds that it is none
     except (httpx.InvalidURL, UnicodeError):
         raise FetchRefused(url, _INVALID) from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not host:
         raise FetchRefused(url, "only http:// and https:// URLs are fetched")
     if parsed.userinfo:
         raise FetchRefused(url, "a URL with a user name or password in it is not accepted")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import structlog
 from django.contrib.auth.models import User
 from django.core.files.storage import storages
 from django.core.paginator import Paginator
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseNotFound
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from config.limits import IMAGE_MAX_BYTES, IMAGE_MAX_PIXELS
 
-from .errors import FetchRefused, UploadTooLarge
+from .errors import FetchRefused, RenditionMissing, UploadTooLarge
 from .forms import ImageForm
 from .models import Image
 from .reception import upload_receive, url_receive
@@ -19,6 +20,7 @@ from .renditions import CONTENT_TYPES
 from .selectors import image_list, rendition_list
 
 PER_PAGE = 24
+logger = structlog.get_logger(__name__)
 
 
 @require_http_methods(["GET", "POST"])
@@ -52,13 +54,19 @@ def image_detail(request: HttpRequest, image_id: int) -> HttpResponse:
 
 
 @require_safe
-def rendition_file(request: HttpRequest, image_id: int, name: str, image_format: str) -> FileResponse:
+def rendition_file(request: HttpRequest, image_id: int, name: str, image_format: str) -> HttpResponse | FileResponse:
     """A rendition's bytes. The original, a stranger's bytes, is never served."""
     rendition = get_object_or_404(
         rendition_list(viewer=request.user), image_id=image_id, name=name, format=image_format
     )
+    try:
+        file = storages["default"].open(rendition.storage_name)
+    except FileNotFoundError:
+        lost = RenditionMissing(rendition.storage_name, rendition.bytes)
+        logger.warning("rendition_lost", image_id=image_id, name=rendition.storage_name)
+        return HttpResponseNotFound(str(lost), content_type="text/plain; charset=utf-8")
     return FileResponse(
-        storages["default"].open(rendition.storage_name),
+        file,
         content_type=CONTENT_TYPES[rendition.format],
         headers={"Cache-Control": "private, max-age=86400", "Content-Length": str(rendition.bytes)},
     )

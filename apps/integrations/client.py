@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
+import httpcore
 import httpx
 
+from apps.timed_network import Deadline
 from config.limits import (
     SUPPLIER_MOST_WAIT,
     SUPPLIER_PAGE_MAX_BYTES,
@@ -21,6 +22,7 @@ from tasks.failure.retry_after import retry_after_read
 
 from .errors import AddressUnusable, FeedMalformed, SupplierAway, SupplierBusy, SupplierRefused
 from .feed import Page, page_read
+from .transport import TimedTransport
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,11 @@ class SupplierClient:
     """
 
     def __init__(self, url: str, *, max_time: timedelta = SUPPLIER_REQUEST_MAX_TIME) -> None:
-        self._max_time = max_time
-        seconds = max_time.total_seconds()
-        try:
-            base_url = httpx.URL(url.rstrip("/") + "/")
-        except httpx.InvalidURL as error:
-            raise AddressUnusable(str(error)) from error
+        self._deadline = Deadline(max_time)
         self._http = httpx.Client(
-            base_url=base_url,
-            timeout=httpx.Timeout(seconds, connect=min(5.0, seconds)),
+            base_url=_checked(url.rstrip("/") + "/"),
+            transport=TimedTransport(self._deadline),
+            timeout=None,  # noqa: S113 -- the transport has a deadline for all of it
             follow_redirects=False,
             trust_env=False,  # the environment is read in one place, and that isn't here
             # Uncompressed, so that the bytes that are counted are the bytes that are held.
@@ -72,32 +70,41 @@ class SupplierClient:
         if cursor:
             query["cursor"] = cursor
         headers = {"If-None-Match": known_etag} if known_etag else {}
-        with _failures_named(), self._http.stream("GET", "offers", params=query, headers=headers) as response:
+        self._deadline.begin()
+        with self._failures_named(), self._http.stream("GET", "offers", params=query, headers=headers) as response:
             if response.status_code == httpx.codes.NOT_MODIFIED and known_etag:
                 return None
             _check_status(response)
             return Fetched(page_read(self._body(response)), response.headers.get("ETag", "")[:200])
 
     def _body(self, response: httpx.Response) -> bytes:
-        deadline = time.monotonic() + self._max_time.total_seconds()
         body = bytearray()
         for chunk in response.iter_raw():
             body += chunk
             if len(body) > SUPPLIER_PAGE_MAX_BYTES:
                 raise FeedMalformed(f"a page is longer than {SUPPLIER_PAGE_MAX_BYTES} bytes")
-            if time.monotonic() > deadline:
-                raise SupplierAway(f"a page took longer than {self._max_time.total_seconds():.0f} s")
         return bytes(body)
 
+    @contextmanager
+    def _failures_named(self) -> Iterator[None]:
+        try:
+            yield
+        except httpcore.TimeoutException as error:
+            raise SupplierAway(f"a page took longer than {self._deadline.total.total_seconds():g} s") from error
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpx.TransportError, OSError) as error:
+            raise SupplierAway(str(error) or type(error).__name__) from error
 
-@contextmanager
-def _failures_named() -> Iterator[None]:
+
+def _checked(url: str) -> httpx.URL:
+    """Raises AddressUnusable, which doesn't repeat what may be a password, whatever it was taken for."""
     try:
-        yield
-    except httpx.UnsupportedProtocol as error:
-        raise AddressUnusable(str(error)) from error
-    except httpx.TransportError as error:
-        raise SupplierAway(str(error) or type(error).__name__) from error
+        found = httpx.URL(url)
+        host = found.host  # decodes a name in Punycode, or finds that it is none
+    except (httpx.InvalidURL, UnicodeError):
+        raise AddressUnusable("it can't be read; a password in it must be percent-encoded") from None
+    if found.scheme not in ("http", "https") or not host:
+        raise AddressUnusable("it must begin with http:// or https:// and the name of a host")
+    return found
 
 
 def _check_status(response: httpx.Response) -> None:
@@ -110,4 +117,5 @@ def _check_status(response: httpx.Response) -> None:
             raise SupplierBusy(status, min(wait, SUPPLIER_MOST_WAIT))
     if status >= 500 or status in (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.REQUEST_TIMEOUT):
         raise SupplierAway(f"it answered {status}")
-    raise SupplierRefused(status, str(response.request.url))
+    shown = response.request.url.copy_with(userinfo=b"", query=None)  # either may hold what only we may know
+    raise SupplierRefused(status, str(shown))

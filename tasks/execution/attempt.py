@@ -27,7 +27,7 @@ from .. import crashpoints
 from ..conf import conf
 from ..enqueue import rows
 from ..errors import WorkersLost
-from ..failure.blackening import black_out, blackened
+from ..failure.blackening import Withheld, black_out, blackened
 from ..failure.breaker import Held, Permit, breaker_of
 from ..failure.letter_models import JobAttempt
 from ..failure.letters import attempt_write
@@ -61,17 +61,22 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
         permit, began_at = _admitted(task), timezone.now()
         session = rows.session()
         result = EFFECTS[task.effect](task, args, kwargs)
-    except (Retry, Ignore, Reject):
+    except Ignore:
         raise
-    except Exception as error:
+    except (Retry, Reject) as told:
+        _shown(task, told)
+        raise
+    except Exception as error:  # noqa: BLE001 -- raised below
         # What was taken out of the request to be written was not written, or was rolled back.
         request.update(follows)
-        if rows.lost(error, session):
-            _hand_back(error)
-        _failed(task, error, permit, began_at)
-        raise
-    _tell_success(task, permit)
-    return result
+        failure = error
+    else:
+        _tell_success(task, permit)
+        return result
+    # Not in the block above: whatever is raised or logged in there carries the error along, with all that it shows.
+    if rows.lost(failure, session):
+        _hand_back(_shown(task, failure))
+    raise _failed(task, failure, permit, began_at)
 
 
 def _begin(task: ReliableTask[..., Any]) -> None:
@@ -136,24 +141,26 @@ def _tell_success(task: ReliableTask[..., Any], permit: Permit | None) -> None:
         log.exception("the circuit of %s was not told that %s succeeded", task.name, task.request.id)
 
 
-def _failed(task: ReliableTask[..., Any], error: Exception, permit: Permit | None, began_at: datetime) -> None:
-    """Write what comes of *error*. Raises Retry, Reject or Ignore; returns when the job has failed for good."""
+def _failed(task: ReliableTask[..., Any], error: Exception, permit: Permit | None, began_at: datetime) -> Exception:
+    """Write what comes of *error*. Raises Retry, Reject or Ignore.
+
+    Returns when the job has failed for good: what of the error Celery may log, and send to whoever listens.
+    """
     again, retry = None, None
     try:
         again = verdict(task, error, permit=permit, began_at=began_at)
         cause = Cause.of(reason_for(task, error, may_pass=may_pass(task, error)), error)
-        if task.keeps_letters:
-            black_out(error, blackened(of_request(task.request)).redaction)
+        shown = _shown(task, error)
         with transaction.atomic(using=rows.alias()):
-            _tell(task, error, again=again is not None)
+            _tell(task, shown, again=again is not None)
             if again is None or again.is_counted:
                 _keep(task, cause, began_at, again=again is not None)
             if again is not None and again.is_counted:
-                retry = job_try_again(task, again.wait, error)
+                retry = job_try_again(task, again.wait, shown)
             elif again is not None:
                 job_give_back(task, again.wait)
             elif job_die(task, cause):
-                return
+                return shown
     except (OperationalError, InterfaceError):
         _hand_back(error)
     except Exception:
@@ -161,10 +168,21 @@ def _failed(task: ReliableTask[..., Any], error: Exception, permit: Permit | Non
         log.exception("the failure of %s[%s] could not be written down", task.name, task.request.id)
         _hand_back(error)
     if retry is not None:
-        raise retry from error
+        raise retry from shown
     if again is None:
-        log.error("an attempt at %s[%s] failed after the job had gone on", task.name, task.request.id, exc_info=error)
-    raise Ignore from error
+        log.error("an attempt at %s[%s] failed after the job had gone on", task.name, task.request.id, exc_info=shown)
+    raise Ignore from shown
+
+
+def _shown(task: ReliableTask[..., Any], error: Exception) -> Exception:
+    """What of *error* may be shown: the same, its secrets blacked out, or what stands for it."""
+    if not task.keeps_letters:
+        return error
+    try:
+        redaction = blackened(of_request(task.request)).redaction
+    except Exception:  # noqa: BLE001 -- the body may have put anything into its arguments, and no job is lost for that
+        return Withheld(type(error).__qualname__, "what it says is kept back, as the job's arguments can't be read")
+    return black_out(error, redaction)
 
 
 def _keep(task: ReliableTask[..., Any], cause: Cause, began_at: datetime, *, again: bool) -> None:

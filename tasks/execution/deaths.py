@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from ..enqueue import rows
 from ..errors import OutcomeUnknown, Permanent, WorkersLost
+from ..failure.blackening import black_out, blackened
 from ..failure.letter_models import DeadLetter
 from ..failure.letters import letter_write
 from ..failure.remains import Cause, Remains, of_request
@@ -37,11 +38,13 @@ def job_die(task: Any, cause: Cause, *, remains: Remains | None = None, calls_ba
     calls_back: whether its error callbacks are still to be called.
     False, and nothing is done, when it has ended already, or a later attempt has taken its place.
     """
-    if not job_end(task, "dead", str(cause)):
+    remains = (remains or of_request(task.request)) if task.keeps_letters else None
+    problem = str(cause) if remains is None else blackened(remains).text(str(cause))
+    if not job_end(task, "dead", problem):
         return False
     letter = None
-    if task.keeps_letters:
-        letter = letter_write(remains or of_request(task.request), cause, idempotency_key=key_of(task))
+    if remains is not None:
+        letter = letter_write(remains, cause, idempotency_key=key_of(task))
         if letter is None:
             return False
     job_bury(task, letter, calls_back=calls_back)
@@ -144,7 +147,9 @@ def _on_death(task: Any, letter: DeadLetter) -> None:
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
-        log.exception("on_death of %s[%s] failed, and what it wrote is undone", letter.name, letter.task_id)
+        shown = black_out(error, blackened(of_request(task.request)).redaction)
+        told = "on_death of %s[%s] failed, and what it wrote is undone"
+        log.error(told, letter.name, letter.task_id, exc_info=shown)  # noqa: TRY400 -- with its secrets it would be
         letter.note = f"on_death failed: {type(error).__name__}"[:500]
         letter.save(update_fields=["note"], using=rows.alias())
 

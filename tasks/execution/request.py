@@ -29,6 +29,7 @@ from celery.worker import state
 from celery.worker.request import Request
 from kombu.utils.encoding import safe_repr
 
+from ..failure.blackening import blackened
 from ..failure.letter_models import JobAttempt
 from ..failure.letters import attempt_write
 from ..failure.remains import GENERATION, Cause, of_request
@@ -133,7 +134,7 @@ class DeadLetterRequest(Request):
 
     def _on_failed(self, error: Exception, exc_info: ExceptionInfo) -> None:
         """The child has written the death, unless it failed on the way to the body. It has called back in any case."""
-        self.send_event("task-failed", exception=safe_repr(error), traceback=exc_info.traceback)
+        self._send_failed(error, exc_info)
 
         def write() -> bool:
             cause = Cause(
@@ -222,7 +223,14 @@ class DeadLetterRequest(Request):
             traceback=exc_info.traceback,
             einfo=exc_info,
         )
-        self.send_event("task-failed", exception=safe_repr(error), traceback=exc_info.traceback)
+        self._send_failed(error, exc_info)
+
+    def _send_failed(self, error: Exception, exc_info: ExceptionInfo) -> None:
+        """Send `task-failed` without the job's secrets: nobody has blacked out what failed on the way to the body."""
+        shown = blackened(of_request(self._context))
+        self.send_event(
+            "task-failed", exception=shown.text(safe_repr(error)), traceback=shown.text(str(exc_info.traceback))
+        )
 
     def _ended(self, error: Exception, is_end: bool) -> None:
         """The job's end is written: tell the result backend, which calls back what isn't ours, and acknowledge."""

@@ -111,8 +111,9 @@ def attempt_write(
                 begun_at,
                 bounded(worker, 255),
                 bounded(cause.error_type, 200),
-                black.text(bounded(cause.error_message, MESSAGE_MAX)),
-                black.text(bounded(cause.traceback, TRACEBACK_MAX, keep_end=True)),
+                # Blacked out before it is cut: of a secret across the cut the half would be left.
+                bounded(black.text(cause.error_message), MESSAGE_MAX),
+                bounded(black.text(cause.traceback), TRACEBACK_MAX, keep_end=True),
             ],
         )
 
@@ -150,7 +151,7 @@ def _message(remains: Remains, black: Blackened) -> dict[str, Any]:
 
 def _cause(remains: Remains, cause: Cause, black: Blackened) -> dict[str, Any]:
     now = timezone.now()
-    message = black.text(bounded(cause.error_message, MESSAGE_MAX))
+    message = bounded(black.text(cause.error_message), MESSAGE_MAX)
     return {
         "reason": cause.reason.value,
         "error_type": bounded(cause.error_type, 200),

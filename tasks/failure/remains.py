@@ -98,13 +98,21 @@ class Cause:
         return cls(
             reason=reason,
             error_type=type(error).__qualname__,
-            error_message=_said(error),
+            error_message=said(error),
             traceback="".join(format_exception(error)) if error.__traceback__ else "",
             culprit=culprit(error.__traceback__),
         )
 
     def __str__(self) -> str:
         return f"{self.error_type}: {self.error_message}" if self.error_message else self.error_type
+
+
+def said(error: BaseException) -> str:
+    """What *error* says, whatever its `__str__` does."""
+    try:
+        return str(error)
+    except Exception as failure:  # noqa: BLE001 -- whatever __str__ of somebody's error raises, the job must get its letter
+        return f"(its text can't be had: {type(failure).__name__})"
 
 
 def of_request(request: Any) -> Remains:
@@ -180,13 +188,6 @@ def deliveries_of(headers: Mapping[str, Any], info: Mapping[str, Any]) -> int:
         return _whole(counts.get("delivered")) + 1
     before = headers.get("x-delivery-count")  # a quorum queue of RabbitMQ's; absent at first
     return _whole(before) + 1 if before is not None else 0
-
-
-def _said(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as failure:  # noqa: BLE001 -- whatever __str__ of somebody's error raises, the job must get its letter
-        return f"(its text can't be had: {type(failure).__name__})"
 
 
 def _whole(value: Any) -> int:

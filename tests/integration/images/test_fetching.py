@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.images.addresses import AddressPolicy
-from apps.images.connections import Resolver, resolve
 from apps.images.errors import FetchFailed, FetchRefused, FetchRejected, FetchTooLarge
 from apps.images.fetching import FetchLimits, fetch
+from apps.timed_network import Resolver, resolve
 from tests.servers.certificates import Certificates
 from tests.servers.web import WebServer, body, endless, late, redirect, web_server
 
@@ -158,6 +158,7 @@ def test_redirects_are_followed_up_to_the_limit(server: WebServer) -> None:
         "http://127.0.0.1:22/",
         "http://127.0.0.1:99999/",
         "http://a..b/",
+        "http://xn--a/",
     ],
 )
 def test_a_redirect_is_checked_like_the_first_url(server: WebServer, location: str) -> None:

@@ -16,6 +16,7 @@ from apps.images.renditions import SIZES
 from apps.images.services.originals import original_validate
 from apps.images.services.publishing import image_fail, image_publish
 from apps.images.services.rendering import rendition_make
+from apps.images.services.storing import stored_delete
 from config.limits import IMAGE_MAX_BYTES, REQUEST_MAX_BYTES
 from tests.integration.images.drawing import PHOTOS, decoded
 
@@ -142,6 +143,16 @@ def test_a_url_that_will_not_be_fetched_is_a_422(client: Client) -> None:
     assert "only http://" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("url", ["http://xn--a/", "http://xn--zz--/x.png", "http://xn--/"])
+def test_a_name_that_no_idn_can_mean_is_refused(client: Client, url: str) -> None:
+    """It looks like one, and can't be decoded."""
+    answer = client.post("/api/images/by-url", {"url": url}, content_type="application/json")
+    assert answer.status_code == 422
+    assert "not a valid URL" in answer.json()["detail"]
+    assert "not a valid URL" in client.post("/images/", {"url": url}).content.decode()
+    assert not Image.objects.exists()
+
+
 def test_a_file_past_the_limit_is_a_413(client: Client) -> None:
     """By the file's size where the request around it may still be read."""
     file = SimpleUploadedFile("large.png", b"x" * (IMAGE_MAX_BYTES + 1))
@@ -235,6 +246,18 @@ def test_odd_numbers_in_addresses_are_not_found(client: Client) -> None:
         assert client.get(f"/images/{number}/").status_code == 404
         assert client.get(f"/images/{number}/thumb.jpeg").status_code == 404
         assert client.get(f"/api/images/{number}").status_code in {404, 422}
+
+
+def test_a_rendition_that_is_gone_from_storage_is_not_found(client: Client, image: Image) -> None:
+    """A page shows it as a picture, so the answer is no other page; opened by itself it says what to do."""
+    lost = image.renditions.filter(format="jpeg").first()
+    assert lost is not None
+    stored_delete(name=lost.storage_name)
+    answer = client.get(f"/images/{image.pk}/{lost.name}.{lost.format}")
+
+    assert answer.status_code == 404
+    assert "lost in storage. Send the image again" in answer.content.decode()
+    assert "Cache-Control" not in answer.headers
 
 
 def test_the_storage_of_files_is_not_reachable_by_a_url(client: Client, image: Image, files: Path) -> None:

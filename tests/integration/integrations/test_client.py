@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
+from traceback import format_exception
 
 import pytest
 
@@ -11,7 +13,7 @@ from apps.integrations.errors import AddressUnusable, FeedMalformed, SupplierAwa
 from config.limits import SUPPLIER_MOST_WAIT
 from project.local.ports import HOST, FreePorts
 from tests.servers.supplier_sandbox import SupplierSandbox
-from tests.servers.web import body, endless, redirect, web_server
+from tests.servers.web import body, endless, late, redirect, web_server
 
 PATH = "/offers?limit=200"
 QUICK = timedelta(seconds=1)
@@ -82,8 +84,20 @@ def test_a_supplier_that_asks_to_wait_is_not_asked_again_at_once(supplier: Suppl
 
 def test_a_request_that_the_supplier_will_not_have_is_permanent(supplier: SupplierSandbox) -> None:
     """Trying again can't help; the address may be wrong."""
-    with pytest.raises(SupplierRefused, match=r"404 .*check SUPPLIER_API_URL"):
+    with pytest.raises(SupplierRefused, match=r"404 .*/wrong/offers: check SUPPLIER_API_URL"):
         fetch(f"{supplier.url}/wrong")
+
+
+def test_what_goes_wrong_never_tells_the_password_in_the_suppliers_address() -> None:
+    """The error is noted with the run and logged, where more people read than may ask the supplier."""
+    secret = "hunter2"
+    with web_server() as server:
+        url = server.url().replace("http://", f"http://shop:{secret}@")
+        for where in (url, f"{url}?key={secret}", url.replace(secret, f"{secret}/more"), f"shop:{secret}@supplier"):
+            with pytest.raises((SupplierRefused, AddressUnusable)) as caught:
+                fetch(where)
+            assert secret not in "".join(format_exception(caught.value)), where
+        assert b"authorization: basic " in server.requests[0].lower()
 
 
 def test_a_redirect_is_not_followed() -> None:
@@ -102,12 +116,33 @@ def test_a_silent_supplier_is_not_waited_for_longer_than_said(supplier: Supplier
         fetch(supplier.url, max_time=QUICK)
 
 
-def test_a_supplier_that_sends_drop_by_drop_is_not_waited_for_longer_than_said() -> None:
-    """Each drop resets a read's time-out, so the whole answer has one, too."""
+@pytest.mark.parametrize(
+    ("head", "drop"),
+    [
+        pytest.param(None, b" ", id="body"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n", b"X-Drop: 1\r\n", id="headers"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x", id="one header"),
+    ],
+)
+def test_a_supplier_that_sends_drop_by_drop_is_not_waited_for_longer_than_said(head: bytes | None, drop: bytes) -> None:
+    """Each drop resets a read's time-out, so the whole answer has one, too, from its first byte on."""
     with web_server() as server:
-        server.answers = {PATH: endless(server, chunk=b" ", pause=0.05)}
-        with pytest.raises(SupplierAway, match="longer than 1 s"):
-            fetch(server.url(), max_time=QUICK)
+        server.answers = {PATH: endless(server, chunk=drop, pause=0.05, head=head)}
+        started = time.monotonic()
+        with pytest.raises(SupplierAway, match=r"longer than 0\.5 s"):
+            fetch(server.url(), max_time=timedelta(seconds=0.5))
+        assert time.monotonic() - started < 3
+
+
+def test_each_page_has_all_the_time() -> None:
+    """A feed of many pages takes as long as it takes, on one connection."""
+    page = b'{"offers": [], "next_cursor": null}'
+    pause = QUICK.total_seconds() * 0.4
+    with web_server() as server:
+        server.answers = {PATH: late(server, body(page), seconds=pause)}
+        with SupplierClient(server.url(), max_time=QUICK) as client:
+            for _ in range(3):
+                assert client.page_fetch(cursor="", known_etag="") is not None
 
 
 def test_a_packed_answer_is_not_unpacked() -> None:
@@ -119,7 +154,7 @@ def test_a_packed_answer_is_not_unpacked() -> None:
         assert b"accept-encoding: identity" in server.requests[0].lower()
 
 
-@pytest.mark.parametrize("url", ["ftp://supplier", "supplier.example.com", "http://[::1"])
+@pytest.mark.parametrize("url", ["ftp://supplier", "supplier.example.com", "http://[::1", "http://xn--a"])
 def test_what_is_no_address_is_permanent_and_names_the_setting(url: str) -> None:
     """Somebody has to correct it."""
     with pytest.raises(AddressUnusable, match="SUPPLIER_API_URL"):
