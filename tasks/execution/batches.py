@@ -28,6 +28,7 @@ from celery.canvas import maybe_signature
 
 from ..enqueue import rows
 from ..enqueue.recording import recording
+from .collected import collected, result_of
 
 HEADER: Final = "tasks_batch"
 
@@ -75,20 +76,26 @@ class _Counts:
 
 
 def member_ended(batch_id: str, task_id: str, *, dead: bool, position: int | None = None, result: Any = None) -> bool:
-    """Count a member, once, in the caller's transaction; enqueue what follows from it. False for no such batch."""
+    """Count a member, once, in the caller's transaction; enqueue what follows from it. False for no such batch.
+
+    Raises PayloadRefused for a result that a chord can't give its body.
+    """
+    stored, refusal = collected(task_id, result)
     with rows.cursor() as cursor:
         given = {
             "batch": batch_id,
             "task_id": task_id,
             "dead": dead,
             "position": position,
-            "result": json.dumps(result),
+            "result": stored,
         }
         cursor.execute(_MEMBER, given)
         if not cursor.rowcount:
             return _exists(cursor, batch_id)
         cursor.execute(_COUNT, [int(not dead), int(dead), batch_id])
         counts = _Counts(*cursor.fetchone())
+    if refusal is not None and counts.collects:
+        raise refusal
     if dead and counts.dead == 1 and not counts.reopened:
         _call(counts.on_death, task_id)
     _finish_if_over(batch_id, counts)
@@ -127,7 +134,7 @@ def _finish_if_over(batch_id: str, counts: _Counts) -> None:
         results = None
         if counts.collects and not counts.dead:
             cursor.execute(_RESULTS, [batch_id])
-            results = [_loaded(row[0]) for row in cursor.fetchall()]
+            results = [result_of(row[0]) for row in cursor.fetchall()]
     if is_first:
         _call(counts.on_complete)
     if not counts.dead:

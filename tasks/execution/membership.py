@@ -50,7 +50,7 @@ def _ends_of_chain(task: ReliableTask[..., Any]) -> Iterator[tuple[str, str]]:
 def _count(task: ReliableTask[..., Any], *, dead: bool, result: Any = None) -> None:
     request: Any = task.request
     if batch_id := getattr(request, HEADER, None):
-        member_ended(batch_id, str(request.id), dead=dead, result=result)
+        member_ended(batch_id, str(request.id), dead=dead)
     # A chord of somebody's own result backend isn't in the database: then it is left to that backend.
     if request.chord and member_ended(
         str(request.group), str(request.id), dead=dead, position=request.group_index, result=result
