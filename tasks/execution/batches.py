@@ -12,6 +12,10 @@ ends. So a delivery that comes twice counts once, and a crash counts the member 
 are moved under the batch's row lock: of two members that end at once, one sees the other's, and only the last one
 enqueues the callbacks. They have frozen task ids, so even if written twice they stay one job.
 
+A nested batch is a member of its parent, which counts it when it is over. A chord is a batch whose success is its body:
+when it is over with a dead member, its body won't run, and is dead wherever that, or what its chain ends with, is a
+member. Rows are locked in everybody's order, a batch before what it is a member of.
+
 A member that died and is redriven is a member that has not ended: its row goes, and the batch, and those around it, are
 as they were before. So success comes at last, when the last one has been put right. A batch that has been over is not
 complete a second time, and the first death has been told of.
@@ -29,8 +33,7 @@ from celery.canvas import maybe_signature
 from ..enqueue import rows
 from ..enqueue.recording import recording
 from .collected import collected, result_of
-
-HEADER: Final = "tasks_batch"
+from .ends import ends_of
 
 _MEMBER: Final = """
     INSERT INTO tasks_batchmember (batch_id, task_id, is_dead, position, result)
@@ -42,8 +45,9 @@ _COUNT: Final = f"""
     UPDATE tasks_batch SET succeeded = succeeded + %s, dead = dead + %s WHERE id = %s
     RETURNING {_COUNTS}
 """  # noqa: S608 -- names only
+_EXPECT: Final = "UPDATE tasks_batch SET total = total + %s WHERE id = %s"
 _CLOSE: Final = f"""
-    UPDATE tasks_batch SET is_closed = true, total = %s WHERE id = %s
+    UPDATE tasks_batch SET is_closed = true, total = total + %s WHERE id = %s
     RETURNING {_COUNTS}
 """  # noqa: S608
 _FINISHED: Final = "UPDATE tasks_batch SET finished_at = now() WHERE id = %s AND finished_at IS NULL"
@@ -52,7 +56,7 @@ _TAKEN_BACK: Final = """
         DELETE FROM tasks_batchmember WHERE batch_id = %(batch)s AND task_id = %(task_id)s AND is_dead RETURNING 1
     )
     UPDATE tasks_batch SET dead = dead - 1, reopened = reopened + 1
-    WHERE id = %(batch)s AND EXISTS (SELECT 1 FROM member) RETURNING parent_id, dead
+    WHERE id = %(batch)s AND EXISTS (SELECT 1 FROM member) RETURNING dead, parent_id, collects, on_success
 """
 _RESULTS: Final = "SELECT result FROM tasks_batchmember WHERE batch_id = %s ORDER BY position"
 
@@ -102,10 +106,16 @@ def member_ended(batch_id: str, task_id: str, *, dead: bool, position: int | Non
     return True
 
 
-def batch_close(batch_id: str, total: int) -> None:
-    """No more members: from now on the batch can be over. In the caller's transaction."""
+def batch_expect(batch_id: str, members: int) -> None:
+    """So many more members, in the caller's transaction or savepoint."""
     with rows.cursor() as cursor:
-        cursor.execute(_CLOSE, [total, batch_id])
+        cursor.execute(_EXPECT, [members, batch_id])
+
+
+def batch_close(batch_id: str, members: int) -> None:
+    """So many more members, and no more: from now on the batch can be over. In the caller's transaction."""
+    with rows.cursor() as cursor:
+        cursor.execute(_CLOSE, [members, batch_id])
         counts = _Counts(*cursor.fetchone())
     _finish_if_over(batch_id, counts)
 
@@ -117,9 +127,10 @@ def member_taken_back(batch_id: str, task_id: str) -> bool:
         found = cursor.fetchone()
     if found is None:
         return False
-    parent_id, dead = found
-    if parent_id and not dead:  # it isn't dead itself any more
-        member_taken_back(parent_id, f"batch:{batch_id}")
+    dead, *place = found
+    if not dead:  # it isn't dead itself any more
+        for outer, member in _memberships(batch_id, *place):
+            member_taken_back(outer, member)
     return True
 
 
@@ -139,17 +150,22 @@ def _finish_if_over(batch_id: str, counts: _Counts) -> None:
         _call(counts.on_complete)
     if not counts.dead:
         _call(counts.on_success, *([results] if counts.collects else []))
-    if counts.parent_id:
-        member_ended(counts.parent_id, f"batch:{batch_id}", dead=bool(counts.dead))
+    if counts.dead or not counts.collects:  # a chord that goes well ends with its body
+        for outer, member in _memberships(batch_id, counts.parent_id, counts.collects, counts.on_success):
+            member_ended(outer, member, dead=bool(counts.dead))
+
+
+def _memberships(batch_id: str, parent_id: str | None, collects: bool, on_success: Any) -> list[tuple[str, str]]:
+    """What the batch is a member of itself; a chord, by what its body would have ended."""
+    if collects:
+        return [end for body in _listed(on_success) for end in ends_of(body)]
+    return [(parent_id, f"batch:{batch_id}")] if parent_id else []
 
 
 def _call(stored: Any, *args: Any) -> None:
     """Write a stored signature, a task or a list of them, to the outbox."""
-    loaded = _loaded(stored)
-    if not loaded:
-        return
     with recording() as recorder:
-        for found in loaded if isinstance(loaded, list) else [loaded]:
+        for found in _listed(stored):
             signature: Any = maybe_signature(found, app=current_app)
             signature.apply_async(args)
     rows.insert(recorder.messages)
@@ -160,5 +176,9 @@ def _exists(cursor: Any, batch_id: str) -> bool:
     return bool(cursor.fetchone()[0])
 
 
-def _loaded(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
+def _listed(stored: Any) -> list[Any]:
+    """The signatures in a column that holds one, a list of them, or none."""
+    loaded = json.loads(stored) if isinstance(stored, str) else stored
+    if not loaded:
+        return []
+    return loaded if isinstance(loaded, list) else [loaded]
