@@ -10,9 +10,10 @@ from celery.canvas import Signature, _chain, chord, group
 from django.db import transaction
 
 from ..enqueue import rows
-from ..enqueue.outbox import enqueue, registered
+from ..enqueue.outbox import enqueue
+from ..enqueue.stock import is_stock
 from ..enqueue.unique_alone import refuse_unique
-from ..errors import MemberRefused, UnknownTask
+from ..errors import MemberRefused
 from .chords import ChordBackend
 from .ends import HEADER
 
@@ -104,7 +105,7 @@ class Member:
                 else:
                     self._end(link)
             return self._end(canvas.tasks[-1])
-        if _is_stock(str(canvas.task)):
+        if is_stock(str(canvas.task)):
             raise self._refusal(canvas, _STOCK)
         return canvas
 
@@ -120,11 +121,3 @@ class Member:
 
     def _refusal(self, canvas: Any, why: str) -> MemberRefused:
         return MemberRefused(self._batch_id, str(canvas.task), why)
-
-
-def _is_stock(name: str) -> bool:
-    """Whether it is known to be no task of the toolkit's. One of another project's workers is taken for one."""
-    try:
-        return not getattr(registered(name), "is_reliable", False)
-    except UnknownTask:
-        return False

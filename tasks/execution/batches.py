@@ -28,10 +28,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from celery import current_app
-from celery.canvas import maybe_signature
+from celery.canvas import group, maybe_signature
 
 from ..enqueue import rows
 from ..enqueue.recording import recording
+from ..enqueue.stock import is_stock
 from .collected import collected, result_of
 from .ends import ends_of
 
@@ -163,11 +164,14 @@ def _memberships(batch_id: str, parent_id: str | None, collects: bool, on_succes
 
 
 def _call(stored: Any, *args: Any) -> None:
-    """Write a stored signature, a task or a list of them, to the outbox."""
+    """Write a stored signature, a task or a list of them, to the outbox. A plain Celery task is published."""
     with recording() as recorder:
         for found in _listed(stored):
             signature: Any = maybe_signature(found, app=current_app)
-            signature.apply_async(args)
+            parts = signature.tasks if isinstance(signature, group) else [signature]
+            # One that isn't here doesn't see to it itself that it is recorded.
+            given = {} if any(is_stock(str(part["task"])) for part in parts) else {"producer": recorder}
+            signature.apply_async(args, **given)
     rows.insert(recorder.messages)
 
 
