@@ -23,7 +23,7 @@ complete a second time, and the first death has been told of.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,8 +33,8 @@ from celery.canvas import group, maybe_signature
 from ..enqueue import rows
 from ..enqueue.recording import recording
 from ..enqueue.stock import is_stock
+from .batch_order import batches_lock, memberships, signatures_in
 from .collected import collected, result_of
-from .ends import ends_of
 
 _MEMBER: Final = """
     INSERT INTO tasks_batchmember (batch_id, task_id, is_dead, position, result)
@@ -121,18 +121,26 @@ def batch_close(batch_id: str, members: int) -> None:
     _finish_if_over(batch_id, counts)
 
 
-def member_taken_back(batch_id: str, task_id: str) -> bool:
-    """A member that died is taken up again, in the caller's transaction. False when it isn't counted as dead."""
+def members_taken_back(members: Sequence[tuple[str, str]]) -> None:
+    """Members that died, batch and task id of each, are taken up again, in the caller's transaction.
+
+    Nothing is done for one that isn't counted as dead.
+    """
+    batches_lock(batch_id for batch_id, _ in members)
+    for batch_id, task_id in members:
+        _take_back(batch_id, task_id)
+
+
+def _take_back(batch_id: str, task_id: str) -> None:
     with rows.cursor() as cursor:
         cursor.execute(_TAKEN_BACK, {"batch": batch_id, "task_id": task_id})
         found = cursor.fetchone()
     if found is None:
-        return False
+        return
     dead, *place = found
     if not dead:  # it isn't dead itself any more
-        for outer, member in _memberships(batch_id, *place):
-            member_taken_back(outer, member)
-    return True
+        for outer, member in memberships(batch_id, *place):
+            _take_back(outer, member)
 
 
 def _finish_if_over(batch_id: str, counts: _Counts) -> None:
@@ -152,21 +160,14 @@ def _finish_if_over(batch_id: str, counts: _Counts) -> None:
     if not counts.dead:
         _call(counts.on_success, *([results] if counts.collects else []))
     if counts.dead or not counts.collects:  # a chord that goes well ends with its body
-        for outer, member in _memberships(batch_id, counts.parent_id, counts.collects, counts.on_success):
+        for outer, member in memberships(batch_id, counts.parent_id, counts.collects, counts.on_success):
             member_ended(outer, member, dead=bool(counts.dead))
-
-
-def _memberships(batch_id: str, parent_id: str | None, collects: bool, on_success: Any) -> list[tuple[str, str]]:
-    """What the batch is a member of itself; a chord, by what its body would have ended."""
-    if collects:
-        return [end for body in _listed(on_success) for end in ends_of(body)]
-    return [(parent_id, f"batch:{batch_id}")] if parent_id else []
 
 
 def _call(stored: Any, *args: Any) -> None:
     """Write a stored signature, a task or a list of them, to the outbox. A plain Celery task is published."""
     with recording() as recorder:
-        for found in _listed(stored):
+        for found in signatures_in(stored):
             signature: Any = maybe_signature(found, app=current_app)
             parts = signature.tasks if isinstance(signature, group) else [signature]
             # One that isn't here doesn't see to it itself that it is recorded.
@@ -178,11 +179,3 @@ def _call(stored: Any, *args: Any) -> None:
 def _exists(cursor: Any, batch_id: str) -> bool:
     cursor.execute("SELECT EXISTS (SELECT 1 FROM tasks_batch WHERE id = %s)", [batch_id])
     return bool(cursor.fetchone()[0])
-
-
-def _listed(stored: Any) -> list[Any]:
-    """The signatures in a column that holds one, a list of them, or none."""
-    loaded = json.loads(stored) if isinstance(stored, str) else stored
-    if not loaded:
-        return []
-    return loaded if isinstance(loaded, list) else [loaded]
