@@ -129,6 +129,17 @@ class UniqueRefused(TypeError):
         )
 
 
+class MemberRefused(TypeError):
+    """A batch was given what it would never see end, so that it would never be over."""
+
+    def __init__(self, batch_id: str, member: str, reason: str) -> None:
+        super().__init__(batch_id, member, reason)
+        self.batch_id, self.member, self.reason = batch_id, member, reason
+
+    def __str__(self) -> str:
+        return f"{self.member} can't be a member of batch {self.batch_id}: {self.reason}"
+
+
 class IdempotencyError(Exception):
     """Something about an idempotency key."""
 

@@ -46,6 +46,11 @@ def check_payload(task: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, 
         )
 
 
+def check_value(task: str, where: str, value: Any) -> None:
+    """Raise PayloadRefused when *value* would not arrive as it is; *where* says what it is to *task*."""
+    _check(task, where, value, 0)
+
+
 def _check(task: str, where: str, value: Any, depth: int) -> None:
     kind = type(value)
     if kind in (list, dict) and depth > MAX_DEPTH:

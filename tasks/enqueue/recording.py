@@ -74,12 +74,20 @@ class Recorder:
                 due_at=due_at,
                 exchange=exchange,
                 routing_key=routing_key,
-                headers=headers,
+                headers=_shown(headers),
                 properties={"correlation_id": correlation_id, "reply_to": reply_to},
                 body=text,
                 created_at=now,
             )
         )
+
+
+def _shown(headers: dict[str, Any]) -> dict[str, Any]:
+    """The headers with what Celery shows of the arguments spelt out where the database's JSON would not hold it."""
+    for name in ("argsrepr", "kwargsrepr"):
+        if (text := headers.get(name)) and not text.isprintable():
+            headers[name] = text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
+    return headers
 
 
 class _NoConnection:

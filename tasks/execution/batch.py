@@ -14,14 +14,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from celery import uuid
-from celery.canvas import Signature, _chain
-from django.db import transaction
+from celery.canvas import Signature
+from django.db import connections, transaction
 
 from ..enqueue import rows
-from ..enqueue.outbox import enqueue
 from ..enqueue.unique_alone import refuse_unique
+from ..errors import MemberRefused
+from .batch_members import Member
 from .batch_models import Batch as BatchRow
-from .batches import HEADER, batch_close
+from .batches import batch_close, batch_expect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,8 @@ class Batch:
         parent: Batch | None = None,
     ) -> None:
         self.id = uuid()
-        self.total = 0
+        self._members = 0
+        self._ends: set[str] = set()
         self._callbacks = {
             name: _frozen(signature)
             for name, signature in (("on_complete", complete), ("on_success", success), ("on_death", death))
@@ -69,15 +71,19 @@ class Batch:
         self._atomic = transaction.atomic(using=rows.alias())
 
     def __enter__(self) -> Self:
-        self._atomic.__enter__()
         if self._parent is not None:
-            self._parent.total += 1
-        BatchRow.objects.create(
-            id=self.id,
-            parent_id=self._parent.id if self._parent else None,
-            description=self._description,
-            **self._callbacks,
-        )
+            self._parent._check_open(f"batch {self.id}")
+        self._atomic.__enter__()
+        try:
+            BatchRow.objects.create(
+                id=self.id,
+                parent_id=self._parent.id if self._parent else None,
+                description=self._description,
+                **self._callbacks,
+            )
+        except BaseException as failure:
+            self._atomic.__exit__(type(failure), failure, failure.__traceback__)
+            raise
         return self
 
     def __exit__(
@@ -85,24 +91,28 @@ class Batch:
     ) -> None:
         if kind is None:
             try:
-                batch_close(self.id, self.total)
+                batch_close(self.id, self._members)
             except BaseException as failure:
                 self._atomic.__exit__(type(failure), failure, failure.__traceback__)
                 raise
         self._atomic.__exit__(kind, error, trace)
+        if kind is None and self._parent is not None:
+            self._parent._count()  # now that it can't be rolled back without this
 
     def add(self, signature: Signature[Any], **options: Any) -> str:
-        """Enqueue *signature*, a task or a chain, as a member; return its task id. A chain ends with its last link.
+        """Enqueue *signature*, a task, a chain or a chord, as a member; return its task id.
 
-        Raises UniqueRefused for a unique task: the job that stood for it would be no member.
+        A chain ends with its last link, a chord with its body. A task that is added twice under one task id is one
+        member. Raises MemberRefused outside the block, and for what would not be counted whatever becomes of it: a
+        plain Celery task, a group, a job that was enqueued before. Raises UniqueRefused for a unique task: the job
+        that stood for it would be no member.
         """
-        refuse_unique(signature)
-        links = [*signature.tasks] if isinstance(signature, _chain) else [signature]
-        member = links[-1].clone()
-        member.options["headers"] = {**(member.options.get("headers") or {}), HEADER: self.id}
-        self.total += 1
-        whole = _chain(*links[:-1], member) if len(links) > 1 else member
-        return enqueue(whole, **options)
+        self._check_open(str(signature.task))
+        member = Member(signature, self.id, options)
+        if (task_id := member.write(self._ends)) is None:
+            return str(member.task_id)
+        self._count()
+        return task_id
 
     def nested(self, **callbacks: Any) -> Batch:
         """A batch that is itself a member of this one; to be opened inside it."""
@@ -116,6 +126,22 @@ class Batch:
             raise LookupError(f"there is no batch {batch_id!r}")
         total, succeeded, dead = found
         return Progress(total=total, succeeded=succeeded, dead=dead)
+
+    def _check_open(self, what: str) -> None:
+        if not any(block is self._atomic for block in _blocks()):
+            raise MemberRefused(self.id, what, "its members are added within its block, which isn't open here")
+
+    def _count(self) -> None:
+        """One more. What is added within a savepoint goes with it, so the database counts that."""
+        if _blocks()[-1] is self._atomic:
+            self._members += 1
+        else:
+            batch_expect(self.id, 1)
+
+
+def _blocks() -> list[Any]:
+    """The transaction and the savepoints that are open on this thread's connection, the innermost last."""
+    return connections[rows.alias()].atomic_blocks
 
 
 def _frozen(signature: Signature[Any] | None) -> dict[str, Any] | None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from celery.canvas import maybe_signature
-
-from .batches import HEADER, member_ended
+from .batches import member_ended
+from .ends import HEADER, ends_of
 
 if TYPE_CHECKING:
     from ..base import ReliableTask
@@ -37,29 +36,16 @@ def members_of(task: ReliableTask[..., Any]) -> list[tuple[str, str]]:
 
 def _ends_of_chain(task: ReliableTask[..., Any]) -> Iterator[tuple[str, str]]:
     """What is counted when the rest of the job's chain has ended: ids of batches, each with that of its member."""
-    request: Any = task.request
-    for link in request.chain or []:
-        for member in _flat(maybe_signature(link, app=task.app)):
-            options = member.options
-            if batch_id := (options.get("headers") or {}).get(HEADER):
-                yield batch_id, str(options.get("task_id"))
-            if options.get("chord") and options.get("group_id"):
-                yield options["group_id"], str(options.get("task_id"))
+    for link in task.request.chain or []:
+        yield from ends_of(link)
 
 
 def _count(task: ReliableTask[..., Any], *, dead: bool, result: Any = None) -> None:
     request: Any = task.request
-    if batch_id := getattr(request, HEADER, None):
-        member_ended(batch_id, str(request.id), dead=dead, result=result)
     # A chord of somebody's own result backend isn't in the database: then it is left to that backend.
     if request.chord and member_ended(
         str(request.group), str(request.id), dead=dead, position=request.group_index, result=result
     ):
         request.chord = None
-
-
-def _flat(signature: Any) -> list[Any]:
-    """The links that a member can end with: a chord's end is its body."""
-    if getattr(signature, "subtask_type", None) == "chord":
-        return [signature.body] if signature.body is not None else []
-    return [signature]
+    if batch_id := getattr(request, HEADER, None):
+        member_ended(batch_id, str(request.id), dead=dead)

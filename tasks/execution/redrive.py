@@ -10,7 +10,8 @@ The message carries a new generation, by which the letter knows whose death or s
 by which every copy of an earlier message is void: a late one finds that it must not run (`jobs.job_begin`). What was
 taken for dead, runs on, and succeeds after all, ends the job, and the redrive's delivery finds that.
 
-Rows are locked in everybody's order: the job's first, then its letter.
+Rows are locked in everybody's order: the job's first, then its letter, what its hook locks, and at last the batches of
+all that go together (`batch_order`).
 
 Many are redriven in chunks, each a transaction. Their rate is kept by the outbox, not by whoever asks: the n-th is due
 n / rate seconds from now. So nobody has to stay until the last is sent, and a crash leaves the rest open.
@@ -34,7 +35,7 @@ from ..enqueue.unique_jobs import unique_take_again
 from ..errors import RedriveRefused
 from ..failure.letter_filters import LetterFilter
 from ..failure.letter_models import DeadLetter, Redrive
-from .batches import member_taken_back
+from .batches import members_taken_back
 from .deaths import arguments_of
 from .redrive_plan import REDRIVABLE, Plan, plan_of
 
@@ -206,13 +207,14 @@ def _locked(ids: Sequence[int], *, waits: bool) -> list[tuple[DeadLetter, int, b
 
 
 def _put_right(plan: Plan) -> None:
-    """Take back what the job's death has done, in the caller's transaction. Raises RedriveRefused."""
+    """Take back what the job's death has done to its lock and its domain, in the caller's transaction.
+
+    Raises RedriveRefused.
+    """
     task_id = plan.remains.task_id
     args, kwargs = plan.remains.arguments
     if plan.task.unique and (owner := unique_take_again(plan.task, task_id, args, kwargs)):
         raise RedriveRefused(task_id, f"it is unique, and {owner} stands for its kind now")
-    for batch_id, member in plan.members:
-        member_taken_back(batch_id, member)
     if plan.task.on_redrive is not None:
         try:
             plan.task.on_redrive(plan.letter, arguments_of(plan.request) or {})
@@ -225,6 +227,7 @@ def _send(plans: Sequence[Plan], due: Sequence[datetime], *, by: str) -> None:
     """Bring the jobs back to life, and note it with their letters, in the caller's transaction."""
     if not plans:
         return
+    members_taken_back([member for plan in plans for member in plan.members])
     now, messages = timezone.now(), []
     for plan, due_at in zip(plans, due, strict=True):
         message = plan.row

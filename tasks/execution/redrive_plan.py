@@ -46,8 +46,8 @@ class Plan:
 
     @property
     def acts_first(self) -> bool:
-        """Whether something is to be put right before the message goes."""
-        return bool(self.members or self.task.unique or self.task.on_redrive)
+        """Whether something that may refuse is to be put right before the message goes."""
+        return bool(self.task.unique or self.task.on_redrive)
 
     @property
     def row(self) -> OutboxMessage:

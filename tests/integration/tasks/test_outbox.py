@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -45,6 +46,14 @@ def test_a_commit_keeps_the_job_whole() -> None:
     assert (row.state, row.name, row.routing_key) == ("queued", "outbox_test.take_note", "default")
     assert row.headers["trace"] == "abc"
     assert '[[7], {"comment": "x"}' in row.body
+
+
+@pytest.mark.parametrize("text", ["a NUL \x00", "half a pair \ud800"], ids=["nul", "half"])
+def test_text_that_the_databases_json_would_not_hold_arrives(text: str) -> None:
+    """In the message it is spelt out; what Celery shows of it, in the headers, is not."""
+    row = OutboxMessage.objects.get(task_id=take_note.enqueue(7, comment=text))
+    args, kwargs, _ = json.loads(row.body)
+    assert (args, kwargs) == ([7], {"comment": text})
 
 
 def test_outside_a_transaction_it_commits_by_itself() -> None:
