@@ -70,6 +70,10 @@ _REPLACE: Final = f"""
 # What PostgreSQL says when it ends a session: connection errors, shutdowns, and its limits on idle ones.
 _ENDED: Final = ("08", "57P", "25P03", "25P04")
 
+# And of a transaction that it has rolled back, in a session that goes on, and that may pass the next time: a conflict,
+# a lock that was not to be had in time, a time-out, a server that is short of something.
+_IN_THE_WAY: Final = ("40", "55P03", "57014", "53", "58")
+
 
 def alias() -> str:
     """The database that holds the outbox."""
@@ -96,6 +100,15 @@ def lost(error: Exception, before: object) -> bool:
     state: str | None = getattr(error.__cause__, "sqlstate", None)
     says_so = isinstance(error, OperationalError | InterfaceError) and (state is None or state.startswith(_ENDED))
     return says_so and connection.connection is not before
+
+
+def in_the_way(error: OperationalError) -> bool:
+    """Whether *error* says that something was in the way of a transaction, which was rolled back for certain.
+
+    False for what isn't PostgreSQL's word: an error of somebody else's database, above all.
+    """
+    state: str | None = getattr(error.__cause__, "sqlstate", None)
+    return state is not None and state.startswith(_IN_THE_WAY)
 
 
 def insert(messages: Sequence[OutboxMessage]) -> None:

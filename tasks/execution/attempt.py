@@ -9,7 +9,8 @@ a job that has ended (dropped), a key that is done (the stored result, nothing r
 (outcome unknown, to be settled), or nothing (run).
 
 The same where the database's answer is lost: whether the last transaction was committed is unknown then, so the
-message goes back to the broker as it came, and its next delivery looks. Nothing else could be written anyway.
+message goes back to the broker as it came, and its next delivery looks. Nothing else could be written anyway. And where
+something stays in the way of writing the end of what has happened already (`writing`): a lock is no failure of the job.
 """
 
 from __future__ import annotations
@@ -31,13 +32,14 @@ from ..failure.blackening import black_out, blackened
 from ..failure.breaker import Held, Permit, breaker_of
 from ..failure.letter_models import JobAttempt
 from ..failure.letters import attempt_write
-from ..failure.remains import Cause, of_request
+from ..failure.remains import FOLLOWS, Cause, of_request
 from ..signals import attempt_failed
 from .deaths import Reason, job_die, reason_for
 from .effects import EFFECTS
 from .jobs import job_begin, job_give_back, job_try_again
 from .losses import worker_lost
 from .verdict import may_pass, verdict
+from .writing import NotWritten
 
 if TYPE_CHECKING:
     from ..base import ReliableTask
@@ -46,14 +48,13 @@ log = logging.getLogger(__name__)
 
 # How long a child whose database is away holds a message before the broker gets it back.
 DATABASE_AWAY_PAUSE: Final = timedelta(seconds=5)
-_FOLLOWS: Final = ("chain", "callbacks", "errbacks", "chord")
 
 
 def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run one delivery of *task*; the value is what Celery's tracer takes for the body's."""
     request: Any = task.request
     crashpoints.reach("before_claim", task.name)
-    follows = {name: getattr(request, name) for name in _FOLLOWS}
+    follows = {name: getattr(request, name) for name in FOLLOWS}
     permit: Permit | None = None
     began_at, session = timezone.now(), None
     try:
@@ -66,7 +67,7 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
     except Exception as error:
         # What was taken out of the request to be written was not written, or was rolled back.
         request.update(follows)
-        if rows.lost(error, session):
+        if rows.lost(error, session) or isinstance(error, NotWritten):
             _hand_back(error)
         _failed(task, error, permit, began_at)
         raise
