@@ -33,7 +33,8 @@ _INSERT: Final = f"""
     SELECT pg_notify('{CHANNEL}', '') FROM written WHERE state = 'queued'
 """  # noqa: S608 -- names only
 
-# A job that ended can't be taken up by a late copy of an attempt before its last.
+# A job that ended can't be taken up by a late copy of an attempt before its last; nor can one that has another edition
+# now be led back to its old one.
 _AGAIN: Final = f"""
     INSERT INTO tasks_outbox ({_NAMES}) VALUES ({_PLACES})
     ON CONFLICT (task_id) DO UPDATE SET
@@ -41,6 +42,7 @@ _AGAIN: Final = f"""
         headers = excluded.headers, body = excluded.body, problem = excluded.problem,
         sent_at = NULL, send_failures = 0
     WHERE tasks_outbox.finished_at IS NULL AND tasks_outbox.retries <= excluded.retries
+        AND coalesce(tasks_outbox.headers ->> '{EDITION}', '') = coalesce(excluded.headers ->> '{EDITION}', '')
 """  # noqa: S608
 
 # Whoever does this has locked the row, if there is one, and found that the job has ended.

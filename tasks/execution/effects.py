@@ -173,8 +173,11 @@ def _ended_well(task: ReliableTask[..., Any], result: Any) -> bool:
 
 
 def _replayed(task: ReliableTask[..., Any], done: Done) -> Any:
-    """The stored result. What follows the job is written already, unless it was another job that did the work."""
-    if done.owner == task.request.id:
+    """The stored result. What follows the job is written already, unless it was another job that did the work.
+
+    Or this one, taken for dead while it did: nothing was to follow it then, and now it is redriven.
+    """
+    if done.owner == task.request.id and not getattr(task.request, GENERATION, None):
         drop_continuation(task)
         job_end(task, "succeeded")
     else:
