@@ -17,6 +17,11 @@ CHANNEL: Final = "tasks_outbox"
 # The header that tells a message whose job was given new arguments from the copies that carry the old ones.
 EDITION: Final = "tasks_edition"
 
+# The one in which a redrive's message says the how manieth it is; and the one in which a message that has taken its
+# place says of which. A redriven job stays one, whatever arguments it is given.
+GENERATION: Final = "tasks_generation"
+REPLACED: Final = "tasks_replaced"
+
 COLUMNS: Final = (
     "task_id", "name", "state", "priority", "retries", "due_at", "exchange", "routing_key",
     "headers", "properties", "body", "created_at", "send_failures", "problem",
@@ -58,11 +63,14 @@ _LOCK_UNBEGUN: Final = """
     WHERE task_id = %s AND started_at IS NULL AND finished_at IS NULL FOR UPDATE
 """
 _REPLACEABLE: Final = (
-    "state", "priority", "due_at", "exchange", "routing_key", "headers", "properties", "body", "send_failures",
+    "state", "priority", "due_at", "exchange", "routing_key", "properties", "body", "send_failures",
 )  # fmt: skip
 _REPLACE: Final = f"""
     WITH written AS (
-        UPDATE tasks_outbox SET {", ".join(f"{name} = %s" for name in _REPLACEABLE)}, sent_at = NULL
+        UPDATE tasks_outbox SET {", ".join(f"{name} = %s" for name in _REPLACEABLE)}, sent_at = NULL,
+            headers = %s::jsonb || CASE WHEN headers ? '{GENERATION}' THEN jsonb_build_object(
+                '{GENERATION}', headers -> '{GENERATION}', '{REPLACED}', headers -> '{GENERATION}'
+            ) ELSE '{{}}' END
         WHERE task_id = %s RETURNING state
     )
     SELECT pg_notify('{CHANNEL}', '') FROM written WHERE state = 'queued'
@@ -149,7 +157,7 @@ def replace(message: OutboxMessage) -> None:
     message.headers[EDITION] = uuid()
     given = dict(zip(COLUMNS, values(message), strict=True))
     with cursor() as execute:
-        execute.execute(_REPLACE, [*(given[name] for name in _REPLACEABLE), message.task_id])
+        execute.execute(_REPLACE, [*(given[name] for name in _REPLACEABLE), given["headers"], message.task_id])
 
 
 def copy(jobs: Iterable[Sequence[Any]]) -> int:

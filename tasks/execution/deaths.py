@@ -22,7 +22,7 @@ from ..failure.letters import letter_write
 from ..failure.remains import Cause, Remains, of_request
 from ..keys import key_for
 from .continuation import continue_after_failure
-from .jobs import job_end
+from .jobs import Ended, job_end
 from .membership import member_died
 
 log = logging.getLogger(__name__)
@@ -37,11 +37,14 @@ def job_die(task: Any, cause: Cause, *, remains: Remains | None = None, calls_ba
     calls_back: whether its error callbacks are still to be called.
     False, and nothing is done, when it has ended already, or a later attempt has taken its place.
     """
-    if not job_end(task, "dead", str(cause)):
+    ended = job_end(task, "dead", str(cause))
+    if not ended:
         return False
     letter = None
     if task.keeps_letters:
-        letter = letter_write(remains or of_request(task.request), cause, idempotency_key=key_of(task))
+        left = remains or of_request(task.request)
+        is_new = ended is Ended.ON_RECORD
+        letter = letter_write(left, cause, idempotency_key=key_of(task), is_new=is_new)
         if letter is None:
             return False
     job_bury(task, letter, calls_back=calls_back)

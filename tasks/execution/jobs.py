@@ -7,6 +7,7 @@ it is to be tried again, which makes one.
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from celery.exceptions import Retry
@@ -58,10 +59,18 @@ def job_begin(task: ReliableTask[..., Any]) -> bool:
     return bool(begun or not known)
 
 
-def job_end(task: ReliableTask[..., Any], state: str, problem: str = "") -> bool:
+class Ended(IntEnum):
+    """Whether a job was ended just now. WITHOUT_ROW: as far as can be told, as nothing of it is on record."""
+
+    NO = 0
+    WITHOUT_ROW = 1
+    ON_RECORD = 2
+
+
+def job_end(task: ReliableTask[..., Any], state: str, problem: str = "") -> Ended:
     """Mark the job ended, in the caller's transaction, and tell whoever waits for its end.
 
-    False, and nothing is done, when it has ended already or, for a failure, a later attempt has taken its place.
+    NO, and nothing is done, when it has ended already or, for a failure, a later attempt has taken its place.
     """
     request: Any = task.request
     task_id = str(request.id)
@@ -76,9 +85,9 @@ def job_end(task: ReliableTask[..., Any], state: str, problem: str = "") -> bool
         cursor.execute(_END, given)
         ended, known = cursor.fetchone()
     if known and not ended:
-        return False
+        return Ended.NO
     job_finished.send(sender=type(task), task_id=task_id, name=str(task.name), state=state, problem=problem)
-    return True
+    return Ended.ON_RECORD if known else Ended.WITHOUT_ROW
 
 
 def job_try_again(task: ReliableTask[..., Any], wait: timedelta, error: Exception) -> Retry:

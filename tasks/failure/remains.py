@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from kombu.utils.json import dumps
 
+from ..enqueue import rows
 from ..enqueue.models import OutboxMessage
 from .fingerprints import culprit
 from .letter_models import DeadLetter
 
-# The header in which a redrive's message says the how manieth it is.
-GENERATION: Final = "tasks_generation"
+# Named here, too, as it is by a letter's generation that deaths are told apart.
+GENERATION: Final = rows.GENERATION
 
 FOLLOWS: Final = ("callbacks", "errbacks", "chain", "chord")
 
@@ -63,6 +64,11 @@ class Remains:
     def generation(self) -> int:
         """Of which redrive the message is; 0: of none."""
         return _whole(self.headers.get(GENERATION))
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether it took the place of that redrive's message."""
+        return bool(self.generation) and _whole(self.headers.get(rows.REPLACED)) == self.generation
 
     @property
     def retries(self) -> int:
