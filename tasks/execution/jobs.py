@@ -52,9 +52,8 @@ def job_begin(task: ReliableTask[..., Any]) -> bool:
     other arguments since this message was sent.
     """
     request: Any = task.request
-    edition = getattr(request, rows.EDITION, None) or ""
     with rows.cursor() as cursor:
-        cursor.execute(_BEGIN, {"id": str(request.id), "retries": request.retries, "edition": edition})
+        cursor.execute(_BEGIN, {"id": str(request.id), "retries": request.retries, "edition": _edition(request)})
         begun, known = cursor.fetchone()
     return bool(begun or not known)
 
@@ -80,7 +79,7 @@ def job_end(task: ReliableTask[..., Any], state: str, problem: str = "") -> Ende
             "state": state,
             "problem": readable(problem[:500]),
             "retries": request.retries,
-            "edition": getattr(request, rows.EDITION, None) or "",
+            "edition": _edition(request),
         }
         cursor.execute(_END, given)
         ended, known = cursor.fetchone()
@@ -109,3 +108,9 @@ def job_give_back(task: ReliableTask[..., Any], wait: timedelta) -> None:
     with recording(takes_unique=True) as recorder:
         task.signature_from_request(request, countdown=wait.total_seconds(), retries=request.retries).apply_async()
     rows.insert_again(recorder.messages[0])
+
+
+def _edition(request: Any) -> str:
+    """Which edition the message is of; "" for what can be none, as a foreign message may say anything."""
+    edition = getattr(request, rows.EDITION, None)
+    return readable(edition) if isinstance(edition, str) else ""

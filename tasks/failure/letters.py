@@ -22,7 +22,7 @@ from .blackening import Blackened, blackened
 from .fingerprints import fingerprint
 from .letter_models import DeadLetter, JobAttempt
 from .readable import bounded, readable
-from .remains import Cause, Remains
+from .remains import Cause, Remains, links_of, mapping
 from .sealing import seal
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 BATCH: Final = "tasks_batch"
 MESSAGE_MAX: Final = 2_000
 TRACEBACK_MAX: Final = 20_000
+NOTE_MAX: Final = 500
 
 _COLUMNS: Final = (
     "task_id", "generation", "name", "state", "reason", "queue", "exchange", "priority", "headers", "properties",
@@ -107,6 +108,13 @@ def letter_write(
     letter = DeadLetter.objects.using(rows.alias()).get(pk=found[0])
     letter_arrived.send(sender=DeadLetter, letter=letter)
     return letter
+
+
+def letter_note(letter: DeadLetter | None, problem: str) -> None:
+    """Add to the letter what has gone wrong beside the death itself; nothing for a job that leaves none."""
+    if letter is not None:
+        letter.note = bounded("; ".join(filter(None, (letter.note, problem))), NOTE_MAX)
+        letter.save(update_fields=["note"], using=rows.alias())
 
 
 def letter_resolve(task_id: str, generation: int) -> None:
@@ -209,9 +217,9 @@ def _batch(remains: Remains) -> str:
     _, _, follows = remains.parts
     if follows.get("chord"):
         return _header(remains.headers, "group")
-    for link in follows.get("chain") or []:
-        options = link.get("options") or {} if isinstance(link, Mapping) else {}
-        if found := _header(options.get("headers") or {}, BATCH):
+    for link in links_of(follows.get("chain")):
+        options = mapping(link.get("options"))
+        if found := _header(mapping(options.get("headers")), BATCH):
             return found
         if options.get("chord"):
             return _header(options, "group_id")

@@ -15,6 +15,9 @@ from ..enqueue import rows
 from ..enqueue.models import OutboxMessage
 from .fingerprints import culprit
 from .letter_models import DeadLetter
+from .readable import bounded
+
+ID_MAX: Final = 255
 
 # Named here, too, as it is by a letter's generation that deaths are told apart.
 GENERATION: Final = rows.GENERATION
@@ -55,9 +58,9 @@ class Remains:
 
     @property
     def id(self) -> str:
-        """The job's id, or one made up of the message, the same each time that it comes."""
+        """The job's id, as the database can hold it, or one made up of the message, the same whenever it comes."""
         if self.task_id:
-            return self.task_id
+            return bounded(self.task_id, ID_MAX)
         return f"raw:{self.tag or sha256(self.queue.encode() + (self.raw or self.body.encode())).hexdigest()}"
 
     @property
@@ -180,6 +183,16 @@ def deliveries_of(headers: Mapping[str, Any], info: Mapping[str, Any]) -> int:
         return _whole(counts.get("delivered")) + 1
     before = headers.get("x-delivery-count")  # a quorum queue of RabbitMQ's; absent at first
     return _whole(before) + 1 if before is not None else 0
+
+
+def links_of(chain: Any) -> list[Mapping[str, Any]]:
+    """What of a message's chain can be signatures: a foreign message may say anything."""
+    return [link for link in chain if isinstance(link, Mapping)] if isinstance(chain, list | tuple) else []
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """*value*, or an empty mapping for whatever is none."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _said(error: BaseException) -> str:
