@@ -36,6 +36,7 @@ from ..failure.remains import FOLLOWS, Cause, of_request
 from ..signals import attempt_failed
 from .deaths import Reason, job_die, reason_for
 from .effects import EFFECTS
+from .giving_up import GivenUp, job_give_up
 from .jobs import job_begin, job_give_back, job_try_again
 from .losses import worker_lost
 from .verdict import may_pass, verdict
@@ -62,6 +63,9 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
         permit, began_at = _admitted(task), timezone.now()
         session = rows.session()
         result = EFFECTS[task.effect](task, args, kwargs)
+    except GivenUp:
+        _give_up(task)
+        raise
     except (Retry, Ignore, Reject):
         raise
     except Exception as error:
@@ -125,6 +129,16 @@ def _admitted(task: ReliableTask[..., Any]) -> Permit | None:
     except (OperationalError, InterfaceError) as error:
         _hand_back(error)
     return answer
+
+
+def _give_up(task: ReliableTask[..., Any]) -> None:
+    """End a job whose body has given it up."""
+    try:
+        job_give_up(task)
+    except Exception as error:
+        # As with a failure: rather let it come again than have it stay started when its message is acknowledged.
+        log.exception("the end of %s[%s] could not be written down", task.name, task.request.id)
+        _hand_back(error)
 
 
 def _tell_success(task: ReliableTask[..., Any], permit: Permit | None) -> None:

@@ -24,6 +24,7 @@ from ..failure.letters import letter_resolve
 from ..failure.remains import GENERATION
 from ..keys import fingerprint, key_for, without_defaults
 from .continuation import continue_after, drop_continuation
+from .giving_up import run
 from .jobs import job_end, job_give_back
 from .ledger import Answer, Busy, Claim, Done
 from .ledgers.postgres import PostgresLedger
@@ -48,7 +49,7 @@ class Effect(Protocol):
 
 def plain(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """No ledger: a body that may run as often as it is delivered."""
-    result = task.run(*args, **kwargs)
+    result = run(task, args, kwargs)
 
     def end() -> None:
         _ended_well(task, result)
@@ -155,7 +156,7 @@ def _settled(task: ReliableTask[..., Any], claim: Claim) -> Settled | None:
 def _called(task: ReliableTask[..., Any], key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     token = current_key.set(key)
     try:
-        return task.run(*args, **kwargs)
+        return run(task, args, kwargs)
     finally:
         current_key.reset(token)
 
