@@ -77,12 +77,13 @@ _REPLACE: Final = f"""
 """  # noqa: S608
 
 
-# What PostgreSQL says when it ends a session: connection errors, shutdowns, and its limits on idle ones.
-_ENDED: Final = ("08", "57P", "25P03", "25P04")
+# What PostgreSQL says when it ends a session: connection errors, shutdowns.
+_ENDED: Final = ("08", "57P")
 
-# And of a transaction that it has rolled back, in a session that goes on, and that may pass the next time: a conflict,
-# a lock that was not to be had in time, a time-out, a server that is short of something.
-_IN_THE_WAY: Final = ("40", "55P03", "57014", "53", "58")
+# And of a transaction that it has rolled back, and that may pass the next time: a conflict, a lock that was not to be
+# had in time, a time-out, a server that is short of something; a client that was frozen in the middle of it, for longer
+# than the server lets a transaction idle (psycopg calls that an internal error).
+_IN_THE_WAY: Final = ("40", "55P03", "57014", "53", "58", "25P03", "25P04")
 
 
 def alias() -> str:
@@ -112,7 +113,7 @@ def lost(error: Exception, before: object) -> bool:
     return says_so and connection.connection is not before
 
 
-def in_the_way(error: OperationalError) -> bool:
+def in_the_way(error: Exception) -> bool:
     """Whether *error* says that something was in the way of a transaction, which was rolled back for certain.
 
     False for what isn't PostgreSQL's word: an error of somebody else's database, above all.

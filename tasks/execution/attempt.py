@@ -89,7 +89,9 @@ def _begin(task: ReliableTask[..., Any]) -> None:
         if task.keeps_letters and (request.delivery_info or {}).get("redelivered"):
             _refuse_killer(task)
         begun = _begun(task)
-    except (OperationalError, InterfaceError) as error:  # away, or the job's row is locked by who is ending it
+    except (DatabaseError, InterfaceError) as error:  # away, or the job's row is locked by who is ending it
+        if not (isinstance(error, OperationalError | InterfaceError) or rows.in_the_way(error)):
+            raise
         _hand_back(error)
     if not begun:
         raise Ignore

@@ -14,7 +14,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from celery.exceptions import Ignore
-from django.db import Error, OperationalError
+from django.db import DatabaseError, Error
 
 from .. import crashpoints
 from ..conf import conf
@@ -110,7 +110,7 @@ def _claimed(task: ReliableTask[..., Any], key: str, print_of_arguments: str) ->
     lease = task.lease * conf().lease_time_scale
     try:
         return LEDGER.claim(key, fingerprint=print_of_arguments, owner=str(task.request.id), lease=lease, ttl=task.ttl)
-    except OperationalError as error:
+    except DatabaseError as error:
         if rows.in_the_way(error):  # nothing was tried, and nothing has failed
             raise NotWritten from error
         raise

@@ -2,11 +2,11 @@
 
     written ──▶ the attempt is over
      │  ▲
-     │  └── a lock, a deadlock, a time-out: rolled back for certain, and written again, TRIES times in all
+     │  └── a lock, a deadlock, a time-out, frozen for too long: rolled back for certain, and written again, TRIES times
      └── not even then, or cut off by the soft time limit in the middle of it: NotWritten
 
 After NotWritten the message goes back to the broker as it came, and its next delivery finds what a crash here would
-have left. A session that is lost is not for here (`rows.lost`): what became of the commit is unknown then.
+have left. Where a session is lost otherwise (`rows.lost`), what became of the commit is unknown, and is not for here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import OperationalError, transaction
+from django.db import DatabaseError, transaction
 
 from ..enqueue import rows
 from ..failure.remains import FOLLOWS
@@ -48,7 +48,7 @@ def written(task: ReliableTask[..., Any], write: Callable[[], T]) -> T:
                 return write()
         except SoftTimeLimitExceeded as error:  # it is for the body, and that is through
             raise NotWritten from error
-        except OperationalError as error:
+        except DatabaseError as error:
             if not rows.in_the_way(error):
                 raise
             if not left:
