@@ -122,6 +122,22 @@ def in_the_way(error: Exception) -> bool:
     return state is not None and state.startswith(_IN_THE_WAY)
 
 
+def transaction_number() -> str | None:
+    """By which PostgreSQL knows the transaction that is open; None when it has written nothing."""
+    with cursor() as execute:
+        execute.execute("SELECT pg_current_xact_id_if_assigned()::text")
+        number: str | None = execute.fetchone()[0]
+    return number
+
+
+def became_of(number: str) -> str | None:
+    """What became of a transaction: committed, aborted, or still in progress; None when it is too long ago to know."""
+    with cursor() as execute:
+        execute.execute("SELECT pg_xact_status(%s::xid8)", [number])
+        status: str | None = execute.fetchone()[0]
+    return status
+
+
 def insert(messages: Sequence[OutboxMessage]) -> None:
     """Write new jobs. One whose task id is there already is left as it is: the same job, enqueued twice."""
     with cursor() as execute:
