@@ -11,7 +11,10 @@ import pytest
 from django.db import transaction
 
 from tasks import Batch
+from tasks.enqueue.models import OutboxMessage
+from tasks.errors import UnknownTask
 from tasks.execution import messages
+from tasks.execution.consumer import park_or_die
 from tasks.execution.deaths import Reason
 from tasks.execution.messages import flaw, message_die, remains_of_bytes
 from tasks.failure.letter_models import DeadLetter
@@ -105,6 +108,15 @@ def test_a_job_on_record_waits_until_it_can_die_with_all_that_belongs_to_it(monk
     with pytest.raises(RuntimeError), transaction.atomic():
         message_die(remains_of_bytes(raw(), tag="t", queue="default"), CAUSE)
     assert not DeadLetter.objects.exists()
+
+
+def test_an_odd_header_does_not_keep_a_message_from_being_parked() -> None:
+    """Its worker would never acknowledge it, and with a prefetch of one take nothing else."""
+    remains = remains_of_bytes(raw({"task": "not.here", "note": "a\x00b"}), tag="t", queue="default")
+    with transaction.atomic():
+        park_or_die(remains, UnknownTask("not.here", ()))
+
+    assert OutboxMessage.objects.get(task_id="an-id").headers["note"] == "a\\x00b"
 
 
 @pytest.mark.parametrize("name", ["", "a\x00b", "a\ud800b", "a" * 300])
