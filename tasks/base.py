@@ -24,6 +24,7 @@ from inspect import signature as signature_of
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, ParamSpec, TypeVar, cast
 
 from celery.contrib.django.task import DjangoTask
+from celery.exceptions import Ignore
 from celery.utils.saferepr import saferepr
 
 from .conf import conf
@@ -37,6 +38,7 @@ from .enqueue.uniqueness import Unique
 from .errors import UniqueRefused
 from .execution.attempt import attempt
 from .execution.effects import current_key
+from .execution.giving_up import Replaced
 from .execution.settlement import Settled
 from .failure.backoff import RetryPolicy
 from .failure.blackening import task_secrets
@@ -168,6 +170,13 @@ class ReliableTask(DjangoTask[P, R], Generic[P, R]):
         """Celery's signature; raises PayloadRefused here, not when a chain gets to it."""
         self._check_payload(args, starargs[0] if starargs else starkwargs.get("kwargs"))
         return super().signature(args, *starargs, **starkwargs)
+
+    def on_replace(self, sig: Signature[Any]) -> Any:
+        """Celery's; says so, as an Ignore of the body's own would end the job."""
+        try:
+            return super().on_replace(sig)
+        except Ignore as error:
+            raise Replaced(*error.args) from error
 
     def without_secrets(self, args: Any, kwargs: Any) -> tuple[Any, Any]:
         """The arguments as Celery may show them, in its logs and in Flower."""

@@ -8,8 +8,9 @@ States, and who moves a row:
         │                        unsendable      reconciler              ├──▶ dead
         └────────── worker: retry, or given back ────────────────────────┘
 
-What has not ended may be cancelled, unless it runs. A unique job that was never begun may be given new arguments: it
-is scheduled or queued again then, and what was sent of it before is void (see `uniqueness.py`).
+What has not ended may be cancelled, unless it runs; then its own body may, by raising Celery's Ignore. A unique job
+that was never begun may be given new arguments: it is scheduled or queued again then, and what was sent of it before is
+void (see `uniqueness.py`).
 
 Each arrow is one statement or part of the job's own transaction. What a crash leaves:
 

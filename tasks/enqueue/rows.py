@@ -17,6 +17,11 @@ CHANNEL: Final = "tasks_outbox"
 # The header that tells a message whose job was given new arguments from the copies that carry the old ones.
 EDITION: Final = "tasks_edition"
 
+# The one in which a redrive's message says the how manieth it is; and the one in which a message that has taken its
+# place says of which. A redriven job stays one, whatever arguments it is given.
+GENERATION: Final = "tasks_generation"
+REPLACED: Final = "tasks_replaced"
+
 COLUMNS: Final = (
     "task_id", "name", "state", "priority", "retries", "due_at", "exchange", "routing_key",
     "headers", "properties", "body", "created_at", "send_failures", "problem",
@@ -33,7 +38,8 @@ _INSERT: Final = f"""
     SELECT pg_notify('{CHANNEL}', '') FROM written WHERE state = 'queued'
 """  # noqa: S608 -- names only
 
-# A job that ended can't be taken up by a late copy of an attempt before its last.
+# A job that ended can't be taken up by a late copy of an attempt before its last; nor can one that has another edition
+# now be led back to its old one.
 _AGAIN: Final = f"""
     INSERT INTO tasks_outbox ({_NAMES}) VALUES ({_PLACES})
     ON CONFLICT (task_id) DO UPDATE SET
@@ -41,6 +47,7 @@ _AGAIN: Final = f"""
         headers = excluded.headers, body = excluded.body, problem = excluded.problem,
         sent_at = NULL, send_failures = 0
     WHERE tasks_outbox.finished_at IS NULL AND tasks_outbox.retries <= excluded.retries
+        AND coalesce(tasks_outbox.headers ->> '{EDITION}', '') = coalesce(excluded.headers ->> '{EDITION}', '')
 """  # noqa: S608
 
 # Whoever does this has locked the row, if there is one, and found that the job has ended.
@@ -56,19 +63,27 @@ _LOCK_UNBEGUN: Final = """
     WHERE task_id = %s AND started_at IS NULL AND finished_at IS NULL FOR UPDATE
 """
 _REPLACEABLE: Final = (
-    "state", "priority", "due_at", "exchange", "routing_key", "headers", "properties", "body", "send_failures",
+    "state", "priority", "due_at", "exchange", "routing_key", "properties", "body", "send_failures",
 )  # fmt: skip
 _REPLACE: Final = f"""
     WITH written AS (
-        UPDATE tasks_outbox SET {", ".join(f"{name} = %s" for name in _REPLACEABLE)}, sent_at = NULL
+        UPDATE tasks_outbox SET {", ".join(f"{name} = %s" for name in _REPLACEABLE)}, sent_at = NULL,
+            headers = %s::jsonb || CASE WHEN headers ? '{GENERATION}' THEN jsonb_build_object(
+                '{GENERATION}', headers -> '{GENERATION}', '{REPLACED}', headers -> '{GENERATION}'
+            ) ELSE '{{}}' END
         WHERE task_id = %s RETURNING state
     )
     SELECT pg_notify('{CHANNEL}', '') FROM written WHERE state = 'queued'
 """  # noqa: S608
 
 
-# What PostgreSQL says when it ends a session: connection errors, shutdowns, and its limits on idle ones.
-_ENDED: Final = ("08", "57P", "25P03", "25P04")
+# What PostgreSQL says when it ends a session: connection errors, shutdowns.
+_ENDED: Final = ("08", "57P")
+
+# And of a transaction that it has rolled back, and that may pass the next time: a conflict, a lock that was not to be
+# had in time, a time-out, a server that is short of something; a client that was frozen in the middle of it, for longer
+# than the server lets a transaction idle (psycopg calls that an internal error).
+_IN_THE_WAY: Final = ("40", "55P03", "57014", "53", "58", "25P03", "25P04")
 
 
 def alias() -> str:
@@ -96,6 +111,31 @@ def lost(error: Exception, before: object) -> bool:
     state: str | None = getattr(error.__cause__, "sqlstate", None)
     says_so = isinstance(error, OperationalError | InterfaceError) and (state is None or state.startswith(_ENDED))
     return says_so and connection.connection is not before
+
+
+def in_the_way(error: Exception) -> bool:
+    """Whether *error* says that something was in the way of a transaction, which was rolled back for certain.
+
+    False for what isn't PostgreSQL's word: an error of somebody else's database, above all.
+    """
+    state: str | None = getattr(error.__cause__, "sqlstate", None)
+    return state is not None and state.startswith(_IN_THE_WAY)
+
+
+def transaction_number() -> str | None:
+    """By which PostgreSQL knows the transaction that is open; None when it has written nothing."""
+    with cursor() as execute:
+        execute.execute("SELECT pg_current_xact_id_if_assigned()::text")
+        number: str | None = execute.fetchone()[0]
+    return number
+
+
+def became_of(number: str) -> str | None:
+    """What became of a transaction: committed, aborted, or still in progress; None when it is too long ago to know."""
+    with cursor() as execute:
+        execute.execute("SELECT pg_xact_status(%s::xid8)", [number])
+        status: str | None = execute.fetchone()[0]
+    return status
 
 
 def insert(messages: Sequence[OutboxMessage]) -> None:
@@ -134,7 +174,7 @@ def replace(message: OutboxMessage) -> None:
     message.headers[EDITION] = uuid()
     given = dict(zip(COLUMNS, values(message), strict=True))
     with cursor() as execute:
-        execute.execute(_REPLACE, [*(given[name] for name in _REPLACEABLE), message.task_id])
+        execute.execute(_REPLACE, [*(given[name] for name in _REPLACEABLE), given["headers"], message.task_id])
 
 
 def copy(jobs: Iterable[Sequence[Any]]) -> int:

@@ -9,7 +9,8 @@ a job that has ended (dropped), a key that is done (the stored result, nothing r
 (outcome unknown, to be settled), or nothing (run).
 
 The same where the database's answer is lost: whether the last transaction was committed is unknown then, so the
-message goes back to the broker as it came, and its next delivery looks. Nothing else could be written anyway.
+message goes back to the broker as it came, and its next delivery looks. Nothing else could be written anyway. And where
+something stays in the way of writing the end of what has happened already (`writing`): a lock is no failure of the job.
 """
 
 from __future__ import annotations
@@ -31,13 +32,15 @@ from ..failure.blackening import Withheld, black_out, blackened
 from ..failure.breaker import Held, Permit, breaker_of
 from ..failure.letter_models import JobAttempt
 from ..failure.letters import attempt_write
-from ..failure.remains import Cause, of_request
+from ..failure.remains import FOLLOWS, Cause, of_request
 from ..signals import attempt_failed
 from .deaths import Reason, job_die, reason_for
 from .effects import EFFECTS
+from .giving_up import GivenUp, job_give_up
 from .jobs import job_begin, job_give_back, job_try_again
 from .losses import worker_lost
 from .verdict import may_pass, verdict
+from .writing import NotWritten
 
 if TYPE_CHECKING:
     from ..base import ReliableTask
@@ -46,14 +49,13 @@ log = logging.getLogger(__name__)
 
 # How long a child whose database is away holds a message before the broker gets it back.
 DATABASE_AWAY_PAUSE: Final = timedelta(seconds=5)
-_FOLLOWS: Final = ("chain", "callbacks", "errbacks", "chord")
 
 
 def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Run one delivery of *task*; the value is what Celery's tracer takes for the body's."""
     request: Any = task.request
     crashpoints.reach("before_claim", task.name)
-    follows = {name: getattr(request, name) for name in _FOLLOWS}
+    follows = {name: getattr(request, name) for name in FOLLOWS}
     permit: Permit | None = None
     began_at, session = timezone.now(), None
     try:
@@ -61,6 +63,9 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
         permit, began_at = _admitted(task), timezone.now()
         session = rows.session()
         result = EFFECTS[task.effect](task, args, kwargs)
+    except GivenUp:
+        _give_up(task)
+        raise
     except Ignore:
         raise
     except (Retry, Reject) as told:
@@ -74,7 +79,7 @@ def attempt(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[st
         _tell_success(task, permit)
         return result
     # Not in the block above: whatever is raised or logged in there carries the error along, with all that it shows.
-    if rows.lost(failure, session):
+    if rows.lost(failure, session) or isinstance(failure, NotWritten):
         _hand_back(_shown(task, failure))
     raise _failed(task, failure, permit, began_at)
 
@@ -89,7 +94,9 @@ def _begin(task: ReliableTask[..., Any]) -> None:
         if task.keeps_letters and (request.delivery_info or {}).get("redelivered"):
             _refuse_killer(task)
         begun = _begun(task)
-    except (OperationalError, InterfaceError) as error:  # away, or the job's row is locked by who is ending it
+    except (DatabaseError, InterfaceError) as error:  # away, or the job's row is locked by who is ending it
+        if not (isinstance(error, OperationalError | InterfaceError) or rows.in_the_way(error)):
+            raise
         _hand_back(error)
     if not begun:
         raise Ignore
@@ -129,6 +136,16 @@ def _admitted(task: ReliableTask[..., Any]) -> Permit | None:
     except (OperationalError, InterfaceError) as error:
         _hand_back(error)
     return answer
+
+
+def _give_up(task: ReliableTask[..., Any]) -> None:
+    """End a job whose body has given it up."""
+    try:
+        job_give_up(task)
+    except Exception as error:
+        # As with a failure: rather let it come again than have it stay started when its message is acknowledged.
+        log.exception("the end of %s[%s] could not be written down", task.name, task.request.id)
+        _hand_back(error)
 
 
 def _tell_success(task: ReliableTask[..., Any], permit: Permit | None) -> None:

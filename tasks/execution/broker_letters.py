@@ -2,19 +2,21 @@
 
     the broker's queue of dead letters ──taken──▶ letter, committed ──▶ acknowledged
 
-Dies between the two: the broker hands it out again, and its letter is there already. Two relays at once share them.
+Dies between the two: the broker hands it out again, and its letter is there already. Two relays at once share them. One
+that can't be buried goes back, and keeps no other from its letter.
 
 RabbitMQ keeps a dead letter in the queue that it is of until there is a queue to put it in; so that is declared here.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from celery import Celery
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from kombu import Exchange, Queue
 
 from ..enqueue import rows
@@ -25,6 +27,8 @@ from ..failure.remains import Cause, Remains
 from ..topology import Broker, broker_of, dead_letter_shape
 from .deaths import Reason
 from .messages import message_die, remains_of
+
+log = logging.getLogger(__name__)
 
 BATCH: Final = 100
 
@@ -72,14 +76,23 @@ class BrokerLetters:
             self._connection.ensure_connection(max_retries=1, timeout=5)
             self._queue = _queue_of(broker)(self._connection.default_channel)
             self._queue.declare()
-        for count in range(BATCH):
-            message = self._queue.get(no_ack=False)
-            if message is None:
-                return count
-            with transaction.atomic(using=rows.alias()):
-                _bury(message)
-            message.ack()
-        return BATCH
+        left: list[Exception] = []
+        count = 0
+        while count < BATCH and (message := self._queue.get(no_ack=False)) is not None:
+            count += 1
+            try:
+                with transaction.atomic(using=rows.alias()):
+                    _bury(message)
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception as error:  # not acknowledged: it goes back when the connection is closed
+                log.exception("a message stays in the broker's queue of dead letters")
+                left.append(error)
+            else:
+                message.ack()
+        if left:
+            raise left[0]
+        return count
 
 
 def _queue_of(broker: Broker) -> Queue:

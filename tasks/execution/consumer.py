@@ -76,7 +76,7 @@ class DeadLetterConsumer(Consumer):
             return
         log.error("no task is registered as %r, which %s is for", remains.name, remains.task_id)
         error = UnknownTask(remains.name, tuple(sorted(self.app.tasks)))
-        self._record(message, remains, partial(_park_or_die, remains, error))
+        self._record(message, remains, partial(park_or_die, remains, error))
         signals.task_unknown.send(sender=self, message=message, exc=exc, name=remains.name, id=remains.task_id)
 
     def _keep(self, message: Any, reason: Reason, error: BaseException) -> None:
@@ -93,7 +93,7 @@ class DeadLetterConsumer(Consumer):
         registrar.put(f"message {remains.id}", write, acknowledge)
 
 
-def _park_or_die(remains: Remains, error: UnknownTask) -> None:
+def park_or_die(remains: Remains, error: UnknownTask) -> None:
     parked = remains.headers.get(PARKED, 0)
     if not isinstance(parked, int) or parked >= len(UNKNOWN_TASK_DELAYS):
         message_die(remains, Cause.of(Reason.UNKNOWN_TASK, error))

@@ -9,17 +9,22 @@ A link that is a plain Celery task is left to the tracer, with Celery's own guar
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from celery import group
 from celery.canvas import Signature, maybe_signature
 from celery.utils.functional import arity_greater, maybe_list
+from django.db import InterfaceError, OperationalError, transaction
 
 from ..enqueue import rows
 from ..enqueue.recording import recording
 
 if TYPE_CHECKING:
     from ..base import ReliableTask
+
+log = logging.getLogger(__name__)
 
 
 def continue_after(task: ReliableTask[..., Any], result: Any) -> None:
@@ -46,26 +51,42 @@ def continue_after(task: ReliableTask[..., Any], result: Any) -> None:
     rows.insert(recorder.messages)
 
 
-def continue_after_failure(task: ReliableTask[..., Any]) -> None:
+def continue_after_failure(task: ReliableTask[..., Any]) -> list[str]:
     """Write the error callbacks of a job that failed for good, in the caller's transaction.
 
-    One that wants the request, the error and the traceback is called by Celery itself, in this process.
+    One that can't be written, because its queue was removed, say, must not keep the job from its end, and is left out;
+    answers with what was wrong with each of those. One that wants the request, the error and the traceback is called by
+    Celery itself, in this process.
     """
     request: Any = task.request
-    errbacks, left = _split(task, request.errbacks)
+    left: list[Any] = []
+    problems: list[str] = []
+    for found in maybe_list(request.errbacks) or []:
+        try:
+            with transaction.atomic(using=rows.alias()):
+                left.extend(_call_back(task, found))
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            name = found.get("task") if isinstance(found, Mapping) else None
+            log.exception("the error callback %s of %s[%s] was not enqueued", name, task.name, request.id)
+            problems.append(f"its error callback {name} could not be enqueued: {type(error).__name__}")
+    request.errbacks = left or None
+    return problems
+
+
+def _call_back(task: ReliableTask[..., Any], found: Any) -> list[Any]:
+    """Write one error callback, or return it for Celery to call."""
+    request: Any = task.request
+    errback = _signature(task, found)
+    if not _is_toolkit(errback) or (_is_here(errback) and arity_greater(errback.type.__header__, 1)):
+        return [errback]
     with recording() as recorder:
-        for errback in errbacks:
-            if _is_here(errback) and arity_greater(errback.type.__header__, 1):
-                left = [*(left or []), errback]
-                continue
-            errback.apply_async(
-                (request.id,),
-                parent_id=request.id,
-                root_id=request.root_id or request.id,
-                **_producer(errback, recorder),
-            )
-    request.errbacks = left
+        errback.apply_async(
+            (request.id,), parent_id=request.id, root_id=request.root_id or request.id, **_producer(errback, recorder)
+        )
     rows.insert(recorder.messages)
+    return []
 
 
 def drop_continuation(task: ReliableTask[..., Any]) -> None:

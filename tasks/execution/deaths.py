@@ -19,11 +19,11 @@ from ..enqueue import rows
 from ..errors import OutcomeUnknown, Permanent, WorkersLost
 from ..failure.blackening import black_out, blackened
 from ..failure.letter_models import DeadLetter
-from ..failure.letters import letter_write
+from ..failure.letters import letter_note, letter_write
 from ..failure.remains import Cause, Remains, of_request
 from ..keys import key_for
 from .continuation import continue_after_failure
-from .jobs import job_end
+from .jobs import Ended, job_end
 from .membership import member_died
 
 log = logging.getLogger(__name__)
@@ -40,11 +40,13 @@ def job_die(task: Any, cause: Cause, *, remains: Remains | None = None, calls_ba
     """
     remains = (remains or of_request(task.request)) if task.keeps_letters else None
     problem = str(cause) if remains is None else blackened(remains).text(str(cause))
-    if not job_end(task, "dead", problem):
+    ended = job_end(task, "dead", problem)
+    if not ended:
         return False
     letter = None
     if remains is not None:
-        letter = letter_write(remains, cause, idempotency_key=key_of(task))
+        is_new = ended is Ended.ON_RECORD
+        letter = letter_write(remains, cause, idempotency_key=key_of(task), is_new=is_new)
         if letter is None:
             return False
     job_bury(task, letter, calls_back=calls_back)
@@ -52,10 +54,21 @@ def job_die(task: Any, cause: Cause, *, remains: Remains | None = None, calls_ba
 
 
 def job_bury(task: Any, letter: DeadLetter | None, *, calls_back: bool = True) -> None:
-    """Let everybody know that the job has died, in the caller's transaction."""
-    if calls_back:
-        continue_after_failure(task)
-    member_died(task)
+    """Let everybody know that the job has died, in the caller's transaction.
+
+    Who can't be told must not keep the job from its end: it would run again, and die again, for ever. The letter tells
+    of it.
+    """
+    for problem in continue_after_failure(task) if calls_back else ():
+        letter_note(letter, problem)
+    try:
+        with transaction.atomic(using=rows.alias()):
+            member_died(task)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        log.exception("the batch of %s[%s] was not told of its death", task.name, task.request.id)
+        letter_note(letter, f"its batch was not told: {type(error).__name__}")
     if letter is not None and task.on_death is not None:
         _on_death(task, letter)
 
@@ -150,8 +163,7 @@ def _on_death(task: Any, letter: DeadLetter) -> None:
         shown = black_out(error, blackened(of_request(task.request)).redaction)
         told = "on_death of %s[%s] failed, and what it wrote is undone"
         log.error(told, letter.name, letter.task_id, exc_info=shown)  # noqa: TRY400 -- with its secrets it would be
-        letter.note = f"on_death failed: {type(error).__name__}"[:500]
-        letter.save(update_fields=["note"], using=rows.alias())
+        letter_note(letter, f"on_death failed: {type(error).__name__}")
 
 
 def _unbound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import timedelta
+from functools import partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from celery.exceptions import Ignore
-from django.db import Error, transaction
+from django.db import DatabaseError, Error
 
 from .. import crashpoints
 from ..conf import conf
@@ -23,11 +24,13 @@ from ..failure.letters import letter_resolve
 from ..failure.remains import GENERATION
 from ..keys import fingerprint, key_for, without_defaults
 from .continuation import continue_after, drop_continuation
+from .giving_up import run
 from .jobs import job_end, job_give_back
-from .ledger import Busy, Claim, Done
+from .ledger import Answer, Busy, Claim, Done
 from .ledgers.postgres import PostgresLedger
 from .membership import member_succeeded
 from .settlement import CUT_OFF, Settled
+from .writing import NotWritten, written
 
 if TYPE_CHECKING:
     from ..base import ReliableTask
@@ -46,10 +49,13 @@ class Effect(Protocol):
 
 def plain(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """No ledger: a body that may run as often as it is delivered."""
-    result = task.run(*args, **kwargs)
-    with transaction.atomic(using=rows.alias()):
+    result = run(task, args, kwargs)
+
+    def end() -> None:
         _ended_well(task, result)
         crashpoints.reach("before_commit", task.name)
+
+    written(task, end)
     crashpoints.reach("after_commit", task.name)
     return result
 
@@ -80,14 +86,12 @@ def database(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[s
 def external(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """An effect outside: on record before it, and after it with what follows."""
     key, print_of_arguments = _key(task, args, kwargs)
-    lease = task.lease * conf().lease_time_scale
-    answer = LEDGER.claim(key, fingerprint=print_of_arguments, owner=str(task.request.id), lease=lease, ttl=task.ttl)
+    answer = _claimed(task, key, print_of_arguments)
     crashpoints.reach("after_claim", task.name)
     if isinstance(answer, Busy):
         _give_back(task, answer.wait)
     if isinstance(answer, Done):
-        with transaction.atomic(using=rows.alias()):
-            return _replayed(task, answer)
+        return written(task, partial(_replayed, task, answer))
     try:
         settled = _settled(task, answer) if answer.unknown else None
         if settled is None:
@@ -102,11 +106,23 @@ def external(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[s
     return settled.result
 
 
-def _commit(task: ReliableTask[..., Any], claim: Claim, result: Any) -> None:
+def _claimed(task: ReliableTask[..., Any], key: str, print_of_arguments: str) -> Answer:
+    lease = task.lease * conf().lease_time_scale
     try:
-        with transaction.atomic(using=rows.alias()):
-            LEDGER.complete(claim, result, ttl=task.ttl)
-            _ended_well(task, result)
+        return LEDGER.claim(key, fingerprint=print_of_arguments, owner=str(task.request.id), lease=lease, ttl=task.ttl)
+    except DatabaseError as error:
+        if rows.in_the_way(error):  # nothing was tried, and nothing has failed
+            raise NotWritten from error
+        raise
+
+
+def _commit(task: ReliableTask[..., Any], claim: Claim, result: Any) -> None:
+    def end() -> None:
+        LEDGER.complete(claim, result, ttl=task.ttl)
+        _ended_well(task, result)
+
+    try:
+        written(task, end)
     except ClaimLost:
         # Whoever has the key now brings the effect to its end, perhaps for another job: come again for its result.
         _give_back(task, timedelta(0))
@@ -140,7 +156,7 @@ def _settled(task: ReliableTask[..., Any], claim: Claim) -> Settled | None:
 def _called(task: ReliableTask[..., Any], key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     token = current_key.set(key)
     try:
-        return task.run(*args, **kwargs)
+        return run(task, args, kwargs)
     finally:
         current_key.reset(token)
 
@@ -158,8 +174,11 @@ def _ended_well(task: ReliableTask[..., Any], result: Any) -> bool:
 
 
 def _replayed(task: ReliableTask[..., Any], done: Done) -> Any:
-    """The stored result. What follows the job is written already, unless it was another job that did the work."""
-    if done.owner == task.request.id:
+    """The stored result. What follows the job is written already, unless it was another job that did the work.
+
+    Or this one, taken for dead while it did: nothing was to follow it then, and now it is redriven.
+    """
+    if done.owner == task.request.id and not getattr(task.request, GENERATION, None):
         drop_continuation(task)
         job_end(task, "succeeded")
     else:
@@ -169,7 +188,7 @@ def _replayed(task: ReliableTask[..., Any], done: Done) -> Any:
 
 def _give_back(task: ReliableTask[..., Any], wait: timedelta) -> NoReturn:
     """Let the delivery come again when the other may be through. It hasn't failed, and nothing is counted."""
-    job_give_back(task, wait + GIVEN_BACK_FOR * conf().retry_time_scale)
+    written(task, partial(job_give_back, task, wait + GIVEN_BACK_FOR * conf().retry_time_scale))
     raise Ignore
 
 

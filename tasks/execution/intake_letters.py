@@ -2,7 +2,8 @@
 
     intake ──read──▶ letter, committed ──▶ removed from the intake
 
-Dies between the two: the entry is read again, and its letter is there already. Two relays at once: the same.
+Dies between the two: the entry is read again, and its letter is there already. Two relays at once: the same. An entry
+that can't be buried stays, and keeps no other from its letter.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 from typing import Any, Final
 
 from celery import Celery
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from ..delivery.intake import DIED_TOO_OFTEN, IntakeEntry, intake_peek, intake_remove
 from ..enqueue import rows
@@ -63,13 +64,26 @@ class IntakeLetters:
 
 
 def intake_bury(client: Any, *, prefix: str = "", limit: int = BATCH) -> int:
-    """Write the letters of the first *limit* entries, then remove these; return how many. client: answers in bytes."""
-    entries = intake_peek(client, limit=limit, prefix=prefix)
-    for entry in entries:
-        with transaction.atomic(using=rows.alias()):
-            _bury(entry)
-    intake_remove(client, [entry.id for entry in entries], prefix=prefix)
-    return len(entries)
+    """Write the letters of the first *limit* entries, then remove these; return how many. client: answers in bytes.
+
+    One that can't be buried stays, and is raised when the others are.
+    """
+    buried, left = [], []
+    for entry in intake_peek(client, limit=limit, prefix=prefix):
+        try:
+            with transaction.atomic(using=rows.alias()):
+                _bury(entry)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            log.exception("%s stays in the intake", entry.id)
+            left.append(error)
+        else:
+            buried.append(entry.id)
+    intake_remove(client, buried, prefix=prefix)
+    if left:
+        raise left[0]
+    return len(buried)
 
 
 def _bury(entry: IntakeEntry) -> None:

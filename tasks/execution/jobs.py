@@ -7,6 +7,7 @@ it is to be tried again, which makes one.
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from celery.exceptions import Retry
@@ -51,17 +52,24 @@ def job_begin(task: ReliableTask[..., Any]) -> bool:
     other arguments since this message was sent.
     """
     request: Any = task.request
-    edition = getattr(request, rows.EDITION, None) or ""
     with rows.cursor() as cursor:
-        cursor.execute(_BEGIN, {"id": str(request.id), "retries": request.retries, "edition": edition})
+        cursor.execute(_BEGIN, {"id": str(request.id), "retries": request.retries, "edition": _edition(request)})
         begun, known = cursor.fetchone()
     return bool(begun or not known)
 
 
-def job_end(task: ReliableTask[..., Any], state: str, problem: str = "") -> bool:
+class Ended(IntEnum):
+    """Whether a job was ended just now. WITHOUT_ROW: as far as can be told, as nothing of it is on record."""
+
+    NO = 0
+    WITHOUT_ROW = 1
+    ON_RECORD = 2
+
+
+def job_end(task: ReliableTask[..., Any], state: str, problem: str = "") -> Ended:
     """Mark the job ended, in the caller's transaction, and tell whoever waits for its end.
 
-    False, and nothing is done, when it has ended already or, for a failure, a later attempt has taken its place.
+    NO, and nothing is done, when it has ended already or, for a failure, a later attempt has taken its place.
     """
     request: Any = task.request
     task_id = str(request.id)
@@ -71,14 +79,14 @@ def job_end(task: ReliableTask[..., Any], state: str, problem: str = "") -> bool
             "state": state,
             "problem": readable(problem[:500]),
             "retries": request.retries,
-            "edition": getattr(request, rows.EDITION, None) or "",
+            "edition": _edition(request),
         }
         cursor.execute(_END, given)
         ended, known = cursor.fetchone()
     if known and not ended:
-        return False
+        return Ended.NO
     job_finished.send(sender=type(task), task_id=task_id, name=str(task.name), state=state, problem=problem)
-    return True
+    return Ended.ON_RECORD if known else Ended.WITHOUT_ROW
 
 
 def job_try_again(task: ReliableTask[..., Any], wait: timedelta, error: Exception) -> Retry:
@@ -100,3 +108,9 @@ def job_give_back(task: ReliableTask[..., Any], wait: timedelta) -> None:
     with recording(takes_unique=True) as recorder:
         task.signature_from_request(request, countdown=wait.total_seconds(), retries=request.retries).apply_async()
     rows.insert_again(recorder.messages[0])
+
+
+def _edition(request: Any) -> str:
+    """Which edition the message is of; "" for what can be none, as a foreign message may say anything."""
+    edition = getattr(request, rows.EDITION, None)
+    return readable(edition) if isinstance(edition, str) else ""

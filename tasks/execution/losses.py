@@ -26,6 +26,7 @@ from ..enqueue import rows
 from ..enqueue.models import OutboxMessage
 from ..failure.letter_models import JobAttempt
 from ..failure.letters import attempt_write, deaths
+from ..failure.readable import storable
 from ..failure.remains import Cause, Remains, of_request
 from .deaths import job_die
 
@@ -99,7 +100,7 @@ def row_of(
         due_at=due_at,
         exchange=remains.exchange,
         routing_key=remains.queue,
-        headers={**remains.headers, "eta": None},
+        headers=storable({**remains.headers, "eta": None}),
         properties={name: remains.properties.get(name) or "" for name in ("correlation_id", "reply_to")},
         body=remains.body,
         created_at=timezone.now(),

@@ -7,23 +7,42 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from django.db import InterfaceError, OperationalError, transaction
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps, loads
 
-from ..failure.remains import Cause, Remains, headers_of, of_message
+from ..enqueue import rows
+from ..enqueue.models import OutboxMessage
+from ..failure.letters import letter_note, letter_write
+from ..failure.readable import readable
+from ..failure.remains import GENERATION, ID_MAX, Cause, Remains, headers_of, of_message
 from ..failure.shapes import payload_flaw
 from .deaths import job_die, stand_in
+
+log = logging.getLogger(__name__)
 
 
 def message_die(remains: Remains, cause: Cause) -> bool:
     """End the job that the message is for as dead, in the caller's transaction; acknowledge it after the commit.
 
-    False when that is on record already. Does no harm a second time.
+    False when that is on record already. Does no harm a second time. A message so odd that nobody can be told of its
+    death leaves a letter at least; but what can't end a job that is alive on record is raised, and is to be put right.
     """
-    return job_die(stand_in(remains), cause, remains=remains)
+    try:
+        with transaction.atomic(using=rows.alias()):
+            return job_die(stand_in(remains), cause, remains=remains)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        if OutboxMessage.objects.using(rows.alias()).filter(task_id=remains.id, finished_at=None).exists():
+            raise
+        log.exception("%s[%s] leaves a letter, and nobody is told of its death", remains.name, remains.id)
+        return _keep(remains, cause, f"nobody was told of its death: {type(error).__name__}")
 
 
 def flaw(message: Any) -> str:
@@ -38,6 +57,10 @@ def flaw(message: Any) -> str:
     for name in ("id", "task"):
         if not isinstance(message.headers.get(name), str) or not message.headers[name]:
             return f"its header {name!r} is no text"
+        if readable(message.headers[name]) != message.headers[name]:
+            return f"its header {name!r} holds characters that no database does"
+    if len(message.headers["id"]) > ID_MAX:
+        return f"its header 'id' is longer than {ID_MAX} characters"
     try:
         payload = message.payload
     except Exception:  # noqa: BLE001 -- what can't be read is noticed by Celery, which calls `on_decode_error`
@@ -85,6 +108,22 @@ def remains_of_bytes(raw: bytes, *, tag: str, queue: str, deliveries: int = 0) -
         tag=tag,
         deliveries=deliveries,
     )
+
+
+def _keep(remains: Remains, cause: Cause, note: str) -> bool:
+    """Write the letter alone: of the whole message, or of its bytes if that can't be."""
+    try:
+        with transaction.atomic(using=rows.alias()):
+            letter = letter_write(remains, cause)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("%s[%s] is kept as bytes", remains.name, remains.id)
+        body = remains.raw or remains.body.encode("utf-8", "surrogateescape")
+        bare = replace(remains, headers={GENERATION: remains.generation}, properties={}, body="", raw=body)
+        letter = letter_write(bare, cause)
+    letter_note(letter, note)
+    return letter is not None
 
 
 def _envelope(raw: bytes) -> Mapping[str, Any]:

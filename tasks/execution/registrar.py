@@ -4,7 +4,8 @@ The main process turns an event loop; a database that answers slowly must not ho
 written, and what is to be done after the commit: acknowledging the message, above all.
 
     noticed ──commit──▶ written ──▶ acknowledged
-       └── the database is away: tried again, as long as it takes; the worker dies meanwhile: the broker delivers again
+       ├── the database is away: tried again, as long as it takes; the worker dies meanwhile: the broker delivers again
+       └── the commit's answer is lost: PostgreSQL is asked what became of it, so that no death is counted twice
 
 No child is forked while it writes (see `forks`). What kills a child gives the thread work and calls for a new child in
 the same moment.
@@ -40,6 +41,21 @@ class Entry:
     what: str
     write: Callable[[], Any]
     then: Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """A transaction that was to be committed, and what was written in it."""
+
+    number: str | None
+    written: Any
+
+    def is_committed(self) -> bool:
+        """Whether it was, though the answer was lost. Raises OperationalError while the server is still at it."""
+        status = rows.became_of(self.number) if self.number else None
+        if status == "in progress":
+            raise OperationalError("the transaction before is still in progress")
+        return status == "committed"
 
 
 class Registrar:
@@ -92,10 +108,16 @@ class Registrar:
 
     def _written(self, entry: Entry) -> Any:
         pause, mistakes = FIRST_PAUSE, 0
+        tried: _Try | None = None
         while True:
             try:
-                with self._gate, transaction.atomic(using=rows.alias()):
-                    return entry.write()
+                with self._gate:
+                    if tried is not None and tried.is_committed():
+                        return tried.written
+                    with transaction.atomic(using=rows.alias()):
+                        written = entry.write()
+                        tried = _Try(rows.transaction_number(), written)
+                    return written
             except (OperationalError, InterfaceError) as error:
                 log.warning("%s is not written down yet: %s", entry.what, type(error).__name__)
             except Exception:

@@ -26,7 +26,7 @@ def _set_aside(*, task_id: str, problem: str, **_other: object) -> None:
     task = stand_in(remains)
     try:
         with transaction.atomic(using=rows.alias()):
-            letter = letter_write(remains, cause, idempotency_key=key_of(task))
+            letter = letter_write(remains, cause, idempotency_key=key_of(task), is_new=True)
             if letter is not None:
                 job_bury(task, letter)
     except (OperationalError, InterfaceError):

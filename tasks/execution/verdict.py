@@ -15,6 +15,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from ..conf import conf
+from ..enqueue import rows
 from ..errors import OutcomeUnknown, Permanent, Transient
 from ..failure.breaker import Held, Permit
 from ..failure.retry_after import asked_to_wait
@@ -57,7 +58,7 @@ def may_pass(task: ReliableTask[..., Any], error: Exception) -> bool:
         return task.reconcile is not None or task.on_unknown == "retry"
     if isinstance(error, Permanent):
         return False
-    if task.effect == "database" and isinstance(error, OperationalError):
+    if task.effect == "database" and (isinstance(error, OperationalError) or rows.in_the_way(error)):
         return True  # a deadlock, a conflict with another transaction: all of it was rolled back
     return isinstance(error, (Transient, *task.retry_on))
 

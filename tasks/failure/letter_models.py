@@ -10,7 +10,8 @@ A job has one letter, however often it dies:
 Its *generation* counts the redrives. The message of a redrive carries the number of its own (`letters.GENERATION`),
 and a death is written only if it is of a later generation than the last death that was; the job's first message is of
 generation 0, which is later than no letter. So a death that two processes noticed, or a copy that comes late, makes no
-second letter, and can't undo a redrive.
+second letter, and can't undo a redrive. Where the outbox knows that the job was alive, its death is one in any case:
+the job may be a new one under the id of one that was pruned there.
 
 Who may move it, and what a crash leaves:
 

@@ -22,7 +22,7 @@ from .blackening import Blackened, blackened
 from .fingerprints import fingerprint
 from .letter_models import DeadLetter, JobAttempt
 from .readable import bounded, readable
-from .remains import Cause, Remains
+from .remains import Cause, Remains, links_of, mapping
 from .sealing import seal
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 BATCH: Final = "tasks_batch"
 MESSAGE_MAX: Final = 2_000
 TRACEBACK_MAX: Final = 20_000
+NOTE_MAX: Final = 500
 
 _COLUMNS: Final = (
     "task_id", "generation", "name", "state", "reason", "queue", "exchange", "priority", "headers", "properties",
@@ -38,16 +39,29 @@ _COLUMNS: Final = (
     "error_message", "culprit", "fingerprint", "release", "retries", "deliveries", "deaths", "first_seen_at",
     "last_seen_at", "closed_by", "note",
 )  # fmt: skip
-# What a further death says anew. The message stays the first one's: what a redrive has edited is with the redrive.
+# What a further death says anew.
 _AGAIN: Final = (
-    "generation", "state", "reason", "error_type", "error_message", "culprit", "fingerprint", "release", "retries",
-    "deliveries", "last_seen_at", "closed_by", "note",
+    "state", "reason", "error_type", "error_message", "culprit", "fingerprint", "release", "retries", "deliveries",
+    "last_seen_at", "closed_by", "note",
 )  # fmt: skip
+# The message stays the first one's: what a redrive has edited is with the redrive. But a job that was given a new
+# message otherwise, or is another one under the same id, is what a further redrive is to send.
+_OF_THE_MESSAGE: Final = (
+    "name", "queue", "exchange", "priority", "headers", "properties", "body", "sealed", "raw", "root_id", "parent_id",
+    "group_id", "batch_id", "idempotency_key",
+)  # fmt: skip
+_IS_OTHER: Final = "%(is_replaced)s OR %(is_new)s AND excluded.generation <= tasks_deadletter.generation"
 _WRITE: Final = f"""
     INSERT INTO tasks_deadletter ({", ".join(_COLUMNS)}) VALUES ({", ".join(f"%({name})s" for name in _COLUMNS)})
-    ON CONFLICT (task_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _AGAIN)},
+    ON CONFLICT (task_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _AGAIN)}, {
+    ", ".join(
+        f"{name} = CASE WHEN {_IS_OTHER} THEN excluded.{name} ELSE tasks_deadletter.{name} END"
+        for name in _OF_THE_MESSAGE
+    )
+},
+        generation = greatest(tasks_deadletter.generation, excluded.generation),
         deaths = tasks_deadletter.deaths + 1, closed_at = NULL
-    WHERE excluded.generation > tasks_deadletter.generation OR tasks_deadletter.state = 'discarded'
+    WHERE %(is_new)s OR excluded.generation > tasks_deadletter.generation OR tasks_deadletter.state = 'discarded'
     RETURNING id
 """  # noqa: S608 -- names only
 _REDRIVE_ENDED: Final = """
@@ -68,10 +82,21 @@ _DEATHS: Final = """
 """
 
 
-def letter_write(remains: Remains, cause: Cause, *, idempotency_key: str = "") -> DeadLetter | None:
-    """Keep a dead job, and tell of it by `letter_arrived`. None when this death is on record already."""
+def letter_write(
+    remains: Remains, cause: Cause, *, idempotency_key: str = "", is_new: bool = False
+) -> DeadLetter | None:
+    """Keep a dead job, and tell of it by `letter_arrived`. None when this death is on record already.
+
+    is_new: it can't be, as the job was alive on record until now.
+    """
     black = blackened(remains)
-    values = {**_message(remains, black), **_cause(remains, cause, black), "idempotency_key": idempotency_key[:255]}
+    values = {
+        **_message(remains, black),
+        **_cause(remains, cause, black),
+        "idempotency_key": idempotency_key[:255],
+        "is_new": is_new,
+        "is_replaced": remains.is_replaced,
+    }
     with rows.cursor() as cursor:
         cursor.execute(_WRITE, values)
         found = cursor.fetchone()
@@ -83,6 +108,13 @@ def letter_write(remains: Remains, cause: Cause, *, idempotency_key: str = "") -
     letter = DeadLetter.objects.using(rows.alias()).get(pk=found[0])
     letter_arrived.send(sender=DeadLetter, letter=letter)
     return letter
+
+
+def letter_note(letter: DeadLetter | None, problem: str) -> None:
+    """Add to the letter what has gone wrong beside the death itself; nothing for a job that leaves none."""
+    if letter is not None:
+        letter.note = bounded("; ".join(filter(None, (letter.note, problem))), NOTE_MAX)
+        letter.save(update_fields=["note"], using=rows.alias())
 
 
 def letter_resolve(task_id: str, generation: int) -> None:
@@ -186,9 +218,9 @@ def _batch(remains: Remains) -> str:
     _, _, follows = remains.parts
     if follows.get("chord"):
         return _header(remains.headers, "group")
-    for link in follows.get("chain") or []:
-        options = link.get("options") or {} if isinstance(link, Mapping) else {}
-        if found := _header(options.get("headers") or {}, BATCH):
+    for link in links_of(follows.get("chain")):
+        options = mapping(link.get("options"))
+        if found := _header(mapping(options.get("headers")), BATCH):
             return found
         if options.get("chord"):
             return _header(options, "group_id")

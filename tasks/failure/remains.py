@@ -11,12 +11,16 @@ from typing import Any, Final
 
 from kombu.utils.json import dumps, loads
 
+from ..enqueue import rows
 from ..enqueue.models import OutboxMessage
 from .fingerprints import culprit
 from .letter_models import DeadLetter
+from .readable import bounded
 
-# The header in which a redrive's message says the how manieth it is.
-GENERATION: Final = "tasks_generation"
+ID_MAX: Final = 255
+
+# Named here, too, as it is by a letter's generation that deaths are told apart.
+GENERATION: Final = rows.GENERATION
 
 FOLLOWS: Final = ("callbacks", "errbacks", "chain", "chord")
 
@@ -54,15 +58,20 @@ class Remains:
 
     @property
     def id(self) -> str:
-        """The job's id, or one made up of the message, the same each time that it comes."""
+        """The job's id, as the database can hold it, or one made up of the message, the same whenever it comes."""
         if self.task_id:
-            return self.task_id
+            return bounded(self.task_id, ID_MAX)
         return f"raw:{self.tag or sha256(self.queue.encode() + (self.raw or self.body.encode())).hexdigest()}"
 
     @property
     def generation(self) -> int:
         """Of which redrive the message is; 0: of none."""
         return _whole(self.headers.get(GENERATION))
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether it took the place of that redrive's message."""
+        return bool(self.generation) and _whole(self.headers.get(rows.REPLACED)) == self.generation
 
     @property
     def retries(self) -> int:
@@ -188,6 +197,16 @@ def deliveries_of(headers: Mapping[str, Any], info: Mapping[str, Any]) -> int:
         return _whole(counts.get("delivered")) + 1
     before = headers.get("x-delivery-count")  # a quorum queue of RabbitMQ's; absent at first
     return _whole(before) + 1 if before is not None else 0
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """*value*, or an empty mapping for whatever is none."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def links_of(chain: Any) -> list[Mapping[str, Any]]:
+    """What of a message's chain can be signatures: a foreign message may say anything."""
+    return [link for link in chain if isinstance(link, Mapping)] if isinstance(chain, list | tuple) else []
 
 
 def _whole(value: Any) -> int:

@@ -10,13 +10,17 @@ from django.contrib.auth.models import Group
 from django.db import OperationalError, connection, transaction
 
 from tasks.enqueue.models import OutboxMessage
+from tasks.execution.continuation import continue_after
+from tasks.testing.waiting import eventually
 from tests.concurrency import at_once
 from tests.integration.tasks.attempts.acts import (
     EVERY,
+    elsewhere,
     follows,
     in_body,
     inside,
     lapse,
+    outside,
     plain,
     raising,
 )
@@ -110,4 +114,50 @@ def test_a_database_of_somebody_elses_that_went_away_is_the_bodys_affair() -> No
     task_id = plain.enqueue("k")
 
     assert isinstance(deliver(plain, "k", task_id=task_id), OperationalError)
+    assert job(task_id).state == "dead"
+
+
+def _be_frozen() -> None:
+    """Longer in a transaction than the server lets anybody idle there."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '1ms'")
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+        gone = elsewhere(lambda: _is_gone(pid))
+        eventually(gone)
+        cursor.execute("SELECT 1")
+
+
+def _is_gone(pid: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", [pid])
+        return bool(cursor.fetchone()[0] == 0)
+
+
+@pytest.mark.parametrize("act", [outside, plain], ids=lambda act: act.name)
+def test_a_worker_that_freezes_in_the_middle_of_an_end_writes_it_when_it_thaws(
+    act: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has ended its session, and rolled back. The effect has happened: the job must not die of that."""
+    freezes = [_be_frozen]
+
+    def once(task: Any, result: Any) -> None:
+        continue_after(task, result)
+        if freezes:
+            freezes.pop()()
+
+    monkeypatch.setattr("tasks.execution.effects.continue_after", once)
+    task_id = act.enqueue("k")
+
+    assert deliver(act, "k", task_id=task_id, **follows()) == "result"
+    assert (job(task_id).state, states("attempts.go_on")) == ("succeeded", ["queued"])
+
+
+def test_a_database_effect_that_idles_for_too_long_is_a_failed_attempt() -> None:
+    """All of it was rolled back, so it may be tried again; but not without end, as it may idle every time."""
+    in_body["now"] = _be_frozen
+    task_id = inside.enqueue("k")
+
+    assert isinstance(deliver(inside, "k", task_id=task_id), Retry)
+    assert not isinstance(deliver(inside, "k", task_id=task_id, retries=1), Reject)
     assert job(task_id).state == "dead"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from tasks import JobStatus, status
 from tasks.enqueue.models import OutboxMessage
 from tasks.execution import broker_letters
 from tasks.execution.broker_letters import BrokerLetters
+from tasks.execution.messages import message_die
 from tasks.failure.letter_models import DeadLetter
+from tasks.failure.remains import Cause, Remains
 from tasks.testing.waiting import eventually
 from tasks.topology import broker_of, queue_shape
 from tests.integration.tasks.letters import mortal
@@ -101,6 +104,31 @@ def test_what_was_delivered_too_often_has_lost_its_workers(site: Site) -> None:
         site.take().requeue()
 
     assert buried(site).reason == "worker_lost"
+
+
+def test_one_that_can_not_be_buried_keeps_no_other_from_its_letter(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes back, the others are acknowledged, and the relay is told."""
+    bad, good = mortal.live.enqueue(1), mortal.live.enqueue(2)
+
+    def fail_one(remains: Remains, cause: Cause) -> bool:
+        if remains.task_id == bad:
+            raise RuntimeError
+        return message_die(remains, cause)
+
+    def taken() -> bool:
+        with suppress(RuntimeError):
+            site.bury()
+        return DeadLetter.objects.exists()
+
+    for job in (bad, good):
+        site.send(job)
+        site.take().reject()
+    with monkeypatch.context() as patch:
+        patch.setattr(broker_letters, "message_die", fail_one)
+        eventually(taken)
+        assert DeadLetter.objects.get().task_id == good
+
+    eventually(lambda: site.bury() or DeadLetter.objects.filter(task_id=bad).exists())
 
 
 def test_one_whose_letter_could_not_be_written_is_handed_out_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

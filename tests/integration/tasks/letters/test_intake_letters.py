@@ -16,7 +16,9 @@ from tasks.delivery.names import INTAKE, INTAKE_FACTS, INTAKE_RAW
 from tasks.enqueue.models import OutboxMessage
 from tasks.execution import intake_letters
 from tasks.execution.intake_letters import intake_bury
+from tasks.execution.messages import message_die
 from tasks.failure.letter_models import DeadLetter, JobAttempt
+from tasks.failure.remains import Cause, Remains
 from tests.integration.tasks.letters import mortal
 from tests.servers.embedded import plain
 
@@ -108,6 +110,28 @@ def test_a_relay_that_dies_before_it_removes_them_makes_no_second_letter(
 
     assert DeadLetter.objects.get().deaths == 1
     assert intake.intake_size(client) == 0
+
+
+def test_one_that_can_not_be_buried_keeps_no_other_from_its_letter(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays, the others go, and the relay is told."""
+
+    def fail_one(remains: Remains, cause: Cause) -> bool:
+        if remains.tag == "bad":
+            raise RuntimeError("not that one")
+        return message_die(remains, cause)
+
+    for one in ("good", "bad", "better"):
+        take_in(client, one, one.encode(), intake.UNDECODABLE)
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="not that one"):
+        patch.setattr(intake_letters, "message_die", fail_one)
+        intake_bury(client)
+    assert set(DeadLetter.objects.values_list("task_id", flat=True)) == {"raw:good", "raw:better"}
+    assert intake.intake_size(client) == 1
+
+    assert intake_bury(client) == 1
+    assert DeadLetter.objects.count() == 3
 
 
 def test_a_full_intake_is_emptied_batch_by_batch(client: Any) -> None:

@@ -15,5 +15,6 @@ def _calm() -> Iterator[None]:
     dying.in_body.clear()
     dying.in_body["now"] = lambda: "result"
     dying.redriven.clear()
+    dying.mourned.clear()
     with override_settings(TASKS={"RETRY_TIME_SCALE": 0.001}):
         yield

@@ -9,11 +9,14 @@ from typing import Any
 
 from celery import chain, current_app
 from django.contrib.auth.models import Group
+from django.db import transaction
 
 from tasks import Permanent, RetryPolicy, Unique, task
 from tasks.enqueue.models import OutboxMessage
 from tasks.enqueue.outbox import enqueue
+from tasks.execution.messages import message_die
 from tasks.failure.letter_models import DeadLetter
+from tasks.failure.remains import Cause, of_row
 from tests.integration.tasks.attempts.delivering import job
 
 LIMIT = timedelta(minutes=1)
@@ -21,6 +24,7 @@ NEVER = RetryPolicy.never()
 
 in_body: dict[str, Callable[[], Any]] = {}
 redriven: list[dict[str, Any]] = []
+mourned: list[str] = []
 
 
 def act() -> Any:
@@ -50,6 +54,16 @@ def once(number: int) -> Any:
     return act()
 
 
+@task("redrive.outside", time_limit=LIMIT, retry=NEVER, effect="external", once="redrive:outside:{number}")
+def outside(number: int) -> Any:
+    return act()
+
+
+@task("redrive.patient", time_limit=LIMIT, retry=RetryPolicy.after(LIMIT, LIMIT))
+def patient(number: int) -> Any:
+    return act()
+
+
 @task("redrive.secretive", time_limit=LIMIT, retry=NEVER, secret=("card",))
 def secretive(card: str, amount: int) -> Any:
     in_body["seen"] = lambda: (card, amount)
@@ -69,6 +83,14 @@ def alone(number: int) -> Any:
     on_redrive=lambda letter, arguments: redriven.append({"letter": letter.task_id, **arguments}),
 )
 def dated(day: date, number: int) -> Any:
+    return act()
+
+
+@task(
+    "redrive.newest", time_limit=LIMIT, retry=NEVER, unique=Unique(by=("user",), on_conflict="replace"),
+    on_death=lambda letter, _: mourned.append(letter.task_id),
+)  # fmt: skip
+def newest(user: int, comment: str) -> Any:
     return act()
 
 
@@ -120,6 +142,14 @@ def died(task_id: str) -> DeadLetter:
     in_body["now"] = die
     delivered(sent(task_id))
     in_body["now"] = lambda: "result"
+    return DeadLetter.objects.get(task_id=task_id)
+
+
+def taken_for_dead(task_id: str) -> DeadLetter:
+    """The letter of a job that the broker gives up while a worker may still be at it."""
+    remains = of_row(job(task_id))
+    with transaction.atomic():
+        assert message_die(remains, Cause(reason=DeadLetter.Reason.WORKER_LOST, error_type="Lost", error_message="3"))
     return DeadLetter.objects.get(task_id=task_id)
 
 
