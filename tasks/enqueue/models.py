@@ -8,6 +8,8 @@ States, and who moves a row:
         │                        unsendable      reconciler              ├──▶ dead
         └────────── worker: retry, or given back ────────────────────────┘
 
+A task of Celery's own tells nobody that it has begun: its row ends as sent, and what follows is Celery's guarantee.
+
 What has not ended may be cancelled, unless it runs. A unique job that was never begun may be given new arguments: it
 is scheduled or queued again then, and what was sent of it before is void (see `uniqueness.py`).
 

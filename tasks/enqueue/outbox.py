@@ -43,7 +43,8 @@ def enqueue(signature: Signature[Any], **options: Any) -> str:
     task_id = str(given or uuid())
     with transaction.atomic(using=rows.alias(), savepoint=False):
         with recording() as recorder:
-            signature.apply_async(task_id=task_id, **options)
+            # A task of Celery's own looks for no recorder by itself.
+            signature.apply_async(task_id=task_id, **{"producer": recorder, **options})
         rows.insert(recorder.messages)
     return task_id
 

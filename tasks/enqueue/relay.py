@@ -26,6 +26,7 @@ from .. import crashpoints
 from ..signals import message_unsendable
 from . import rows
 from .leaving import Leaving
+from .recording import UNWATCHED
 from .sending import BrokerAway, Message, Outcome, Sender
 from .unique_locks import lock_release
 
@@ -48,7 +49,11 @@ _CLAIM: Final = """
         AND concat(exchange, ' ', routing_key) <> ALL(%(ways)s::text[])
     ORDER BY priority, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 """
-_SENT: Final = "UPDATE tasks_outbox SET state = 'sent', sent_at = now(), send_failures = 0 WHERE id = ANY(%s)"
+_SENT: Final = f"""
+    UPDATE tasks_outbox SET state = 'sent', sent_at = now(), send_failures = 0,
+        finished_at = CASE WHEN headers ? '{UNWATCHED}' THEN now() END
+    WHERE id = ANY(%s)
+"""  # noqa: S608 -- a constant only
 _SET_ASIDE: Final = """
     UPDATE tasks_outbox SET state = 'unsendable', problem = %s, finished_at = now(), send_failures = send_failures + 1
     WHERE id = %s
