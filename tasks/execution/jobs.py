@@ -20,9 +20,10 @@ from ..signals import job_finished
 if TYPE_CHECKING:
     from ..base import ReliableTask
 
+# What is begun was sent, even if the relay died before it could say so: the reconciler goes by that.
 _BEGIN: Final = f"""
     WITH begun AS (
-        UPDATE tasks_outbox SET state = 'started', started_at = now()
+        UPDATE tasks_outbox SET state = 'started', started_at = now(), sent_at = coalesce(sent_at, now())
         WHERE task_id = %(id)s AND finished_at IS NULL AND retries <= %(retries)s
             AND coalesce(headers ->> '{rows.EDITION}', '') = %(edition)s
         RETURNING 1

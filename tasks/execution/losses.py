@@ -43,6 +43,7 @@ _UNFINISHED: Final = """
     UPDATE tasks_outbox SET state = 'sent' FROM lost WHERE tasks_outbox.id = lost.id RETURNING lost.started_at
 """
 _GIVEN_BACK: Final = "UPDATE tasks_outbox SET state = 'sent' WHERE task_id = ANY(%s) AND state = 'started'"
+_IS_SENT: Final = "UPDATE tasks_outbox SET sent_at = now() WHERE task_id = %s AND sent_at IS NULL"
 _IS_THERE: Final = "SELECT EXISTS (SELECT 1 FROM tasks_outbox WHERE task_id = %s)"
 
 
@@ -75,6 +76,7 @@ def worker_lost(task: Any, cause: Cause, *, limit: timedelta) -> bool:
             cursor.execute(_IS_THERE, [remains.id])
             if not cursor.fetchone()[0]:
                 rows.insert([row_of(remains, due_at=timezone.now(), state=OutboxMessage.State.SENT)])
+                cursor.execute(_IS_SENT, [remains.id])
             return False
     attempt_write(remains, cause, JobAttempt.Outcome.DIED, begun_at=found[0], worker="")
     return deaths(remains) >= conf().deaths_max
