@@ -6,16 +6,16 @@ and its own commit; the effect ledger makes that harmless.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-from celery import Celery, current_app, uuid
+from celery import current_app, uuid
 from celery.canvas import Signature
 from django.db import transaction
 
 from ..errors import UnknownTask
 from . import rows
 from .recording import recording
+from .registry import find_task
 from .unique_jobs import unique_enqueue, unique_task
 
 
@@ -51,15 +51,7 @@ def enqueue(signature: Signature[Any], **options: Any) -> str:
 
 def registered(name: str) -> Any:
     """The task registered under the wire name *name*. Raises UnknownTask."""
-    registry = current_app.tasks
-    if name not in registry:
-        _import_modules(current_app._get_current_object())  # type: ignore[attr-defined] # what the proxy stands for
-    if name not in registry:
-        raise UnknownTask(name, tuple(sorted(key for key in registry if not key.startswith("celery."))))
-    return registry[name]
-
-
-@cache
-def _import_modules(app: Celery) -> None:
-    """Import the modules that hold tasks: a web process does so when it needs one. Once, as it takes its time."""
-    app.loader.import_default_modules()
+    task = find_task(name)
+    if task is None:
+        raise UnknownTask(name, tuple(sorted(key for key in current_app.tasks if not key.startswith("celery."))))
+    return task

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
 from inspect import signature
 from typing import Any, Final
 
-from celery import current_app
-
+from ..enqueue.registry import find_task
 from .readable import storable
 from .redaction import Redaction, TaskSecrets
 from .remains import Remains
@@ -67,17 +65,9 @@ def black_out(error: BaseException, redaction: Redaction) -> None:
         found = found.__cause__ or found.__context__
 
 
-@cache
-def _import_tasks() -> None:
-    """The relay, or a web process, imports no task module until it needs one."""
-    current_app.loader.import_default_modules()
-
-
 def task_secrets(name: str) -> TaskSecrets:
     """What the task *name* declares as secret; nothing for one that isn't here."""
-    if name not in current_app.tasks:
-        _import_tasks()
-    task: Any = current_app.tasks.get(name)
+    task = find_task(name)
     if task is None:
         return TaskSecrets()
     return TaskSecrets(frozenset(getattr(task, "secret", ())), tuple(signature(task.run).parameters))
