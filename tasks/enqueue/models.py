@@ -34,7 +34,7 @@ class OutboxMessage(models.Model):
 
     priority: the message's; a lower one is sent first, as Redis counts.
     retries: of the attempt that this row stands for now.
-    due_at: not sent before it.
+    due_at: not sent before it. Not later than `started_at` while the attempt may be running.
     """
 
     class State(models.TextChoices):

@@ -17,12 +17,13 @@ from ..enqueue.unique_locks import FREED_AT_END
 from ..failure.remains import of_row
 from ..signals import job_finished
 from .deaths import stand_in
+from .jobs import RUNS
 from .membership import member_died
 
 _CANCEL: Final = f"""
     WITH ended AS (
         UPDATE tasks_outbox SET state = %(state)s, finished_at = now(), problem = %(problem)s
-        WHERE task_id = %(id)s AND finished_at IS NULL AND (state <> 'started' OR %(running)s)
+        WHERE task_id = %(id)s AND finished_at IS NULL AND (NOT {RUNS} OR %(running)s)
             AND (%(edition)s IS NULL OR %(edition)s = coalesce(headers ->> '{rows.EDITION}', ''))
         RETURNING 1
     ), freed AS ({FREED_AT_END})
