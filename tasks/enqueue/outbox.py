@@ -34,7 +34,8 @@ def enqueue(signature: Signature[Any], **options: Any) -> str:
     """Write *signature*, a task's or a whole canvas, to the outbox; return its task id at once.
 
     In a transaction it is part of it; outside one it commits by itself. A chain's id is that of its last link, as in
-    Celery. *options* are those of `apply_async`. A unique task's id is that of the job that stands for the call; see
+    Celery: `status` knows it from when that is written. Add the chain to a Batch to follow it from the start.
+    *options* are those of `apply_async`. A unique task's id is that of the job that stands for the call; see
     `uniqueness` for what it raises.
     """
     given = options.pop("task_id", None) or signature.options.get("task_id")

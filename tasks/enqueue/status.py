@@ -11,7 +11,11 @@ State = OutboxMessage.State
 
 
 class JobStatus(StrEnum):
-    """Where a job is. UNKNOWN: it was never enqueued through the outbox, was rolled back, or has been pruned."""
+    """Where a job is.
+
+    UNKNOWN: it was never enqueued through the outbox, was rolled back, or has been pruned. A chain's last link, whose
+    id `enqueue` returns, is no job before the link before it has succeeded; if the chain dies on the way, it never is.
+    """
 
     QUEUED = "QUEUED"
     STARTED = "STARTED"

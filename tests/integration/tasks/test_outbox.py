@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from kombu import Producer
 
-from tasks import PayloadRefused, RetryPolicy, UnknownTask, task
+from tasks import Batch, PayloadRefused, RetryPolicy, UnknownTask, cancel, task
 from tasks.enqueue.bulk import enqueue_many
 from tasks.enqueue.models import OutboxMessage
 from tasks.enqueue.outbox import enqueue, publish
@@ -101,6 +101,18 @@ def test_a_chain_is_one_row_that_carries_the_rest_with_frozen_ids() -> None:
     row = OutboxMessage.objects.get()
     assert status(last) is JobStatus.UNKNOWN  # it is known, but its turn has not come
     assert last in row.body
+
+
+def test_a_chain_is_followed_by_a_batch_from_its_first_link_to_its_death() -> None:
+    """Its own id is that of the last link, which is no job yet, and never becomes one if the chain dies."""
+    assert status(enqueue(chain(take_note.si(1), take_note.si(2)))) is JobStatus.UNKNOWN
+    OutboxMessage.objects.all().delete()
+
+    with Batch() as batch:
+        batch.add(chain(take_note.si(1), take_note.si(2)))
+    assert Batch.progress(batch.id).pending == 1
+    assert cancel(OutboxMessage.objects.get().task_id)
+    assert Batch.progress(batch.id).dead == 1
 
 
 @pytest.mark.parametrize(
