@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from . import rows
 from .models import OutboxMessage
 
 State = OutboxMessage.State
@@ -39,8 +40,8 @@ _STATUS: Final[dict[str, JobStatus]] = {
 
 
 def status(task_id: str) -> JobStatus:
-    """The job's status now."""
-    found = OutboxMessage.objects.filter(task_id=task_id).values_list("state", "retries").first()
+    """The job's status now: from the database that is written to, as a replica may not know of it yet."""
+    found = OutboxMessage.objects.using(rows.alias()).filter(task_id=task_id).values_list("state", "retries").first()
     if found is None:
         return JobStatus.UNKNOWN
     state, retries = found

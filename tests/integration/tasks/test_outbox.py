@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from celery import chain, chord, group, shared_task
 from django.db import IntegrityError, transaction
+from django.test import override_settings
 from django.utils import timezone
 from kombu import Producer
 
@@ -148,6 +149,21 @@ def test_a_task_of_celerys_own_waits_in_the_table_too(published: list[str]) -> N
     assert timedelta(minutes=59) < row.due_at - timezone.now() <= timedelta(hours=1)
     assert row.headers["eta"] is None
     assert published == []
+
+
+class ReadsElsewhere:
+    """Sends reads to a replica, which may lag. This one isn't there at all."""
+
+    def db_for_read(self, *_: object, **__: object) -> str:
+        return "replica"
+
+
+def test_what_was_committed_just_now_is_known_where_reads_go_to_a_replica() -> None:
+    with override_settings(DATABASE_ROUTERS=[ReadsElsewhere()]):
+        with Batch() as batch:
+            task_id = batch.add(take_note.si(1))
+        assert status(task_id) is JobStatus.QUEUED
+        assert Batch.progress(batch.id).pending == 1
 
 
 def test_many_are_written_in_chunks_and_counted() -> None:
