@@ -29,10 +29,10 @@ from celery.utils.saferepr import saferepr
 
 from .conf import conf
 from .enqueue.bulk import enqueue_many
+from .enqueue.in_force import current_recorder
 from .enqueue.native_delay import eta_of
 from .enqueue.outbox import enqueue
 from .enqueue.payloads import check_payload
-from .enqueue.recording import current_recorder
 from .enqueue.unique_alone import IN_CANVAS, check_followers
 from .enqueue.uniqueness import Unique
 from .errors import UniqueRefused

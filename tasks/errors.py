@@ -91,6 +91,21 @@ class UnknownTask(LookupError):
         return f"no task is registered as {self.name!r}{hint}"
 
 
+class ChordInTransaction(RuntimeError):
+    """A chord was to be sent at once from inside a transaction."""
+
+    def __init__(self, body: str) -> None:
+        super().__init__(body)
+        self.body = body
+
+    def __str__(self) -> str:
+        return (
+            f"the chord of {self.body!r} can't be sent from inside a transaction: members that end before the commit "
+            "would not be counted; enqueue it (`tasks.enqueue.outbox.enqueue(canvas)`), or call it after the commit "
+            "(`transaction.on_commit`)"
+        )
+
+
 class AlreadyEnqueued(Exception):
     """A unique task, declared to raise then, was enqueued while a job of the same kind was there: *owner*, its id."""
 

@@ -10,6 +10,7 @@
   `BoundedCelery` publishes every job so, and every batch is.
 - **Batches.** `Producer.batch()` sends all messages first and then waits for all confirms, where one by one each would
   cost a round trip and a write to the disk. All confirmed, or BatchPublishError: then any part of it may have arrived.
+  Where RabbitMQ says which ones it has not (NotTaken, PartlyUnroutable), all the others have.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from kombu.exceptions import BatchPublishError  # type: ignore[attr-defined]
 from kombu.transport import pyamqp
 
 from ..topology import turned_round
+from .faults import NotTaken
 from .routing import PartlyUnroutable, Unroutable
 
 ANSWER_WITHIN: Final = timedelta(seconds=10)
@@ -95,7 +97,8 @@ class ConfirmedBatch:
         self._wire.events["basic_nack"].add(self._refused)
         self._sent = 0
         self._open: set[int] = set()
-        self._refusals = 0
+        self._jobs: dict[int, str] = {}
+        self._not_taken: set[str] = set()
 
     def publish(self, message: Any, **options: Any) -> None:
         """Send one prepared message."""
@@ -103,14 +106,22 @@ class ConfirmedBatch:
             self._await_confirms()
         self._sent += 1
         self._open.add(self._sent)
+        self._jobs[self._sent] = str((message.headers or {}).get("id"))
         options["mandatory"] = True
         amqp.Channel.basic_publish(self._wire, message, **options)  # amqp's own, which doesn't wait
 
     def flush(self) -> None:
-        """Wait until all is confirmed. Raises BatchPublishError, or PartlyUnroutable: the others were sent."""
+        """Wait until all is confirmed. Raises BatchPublishError.
+
+        Raises NotTaken for those that RabbitMQ refuses, PartlyUnroutable for those that no queue gets: all the others
+        were sent.
+        """
         self._await_confirms()
-        if self._wire.given_back:
-            given_back, self._wire.given_back = self._wire.given_back, {}
+        given_back, self._wire.given_back = self._wire.given_back, {}
+        not_taken, self._not_taken = self._not_taken, set()
+        if not_taken:
+            raise NotTaken(frozenset(not_taken | given_back.keys()), self._sent)
+        if given_back:
             raise PartlyUnroutable({task_id: str(error) for task_id, error in given_back.items()})
 
     def _await_confirms(self) -> None:
@@ -123,8 +134,6 @@ class ConfirmedBatch:
                 self._wire.connection.drain_events(timeout=left)
             except TimeoutError:
                 continue
-        if self._refusals:
-            raise BatchPublishError(f"RabbitMQ did not take {self._refusals} of {self._sent} messages")
 
     def discard(self) -> None:
         """What was sent was sent."""
@@ -135,12 +144,12 @@ class ConfirmedBatch:
             self._wire.close()
 
     def _confirmed(self, tag: int, multiple: bool) -> None:
-        self._open -= {open_tag for open_tag in self._open if open_tag <= tag} if multiple else {tag}
+        self._open = {open_tag for open_tag in self._open if open_tag > tag} if multiple else self._open - {tag}
 
     def _refused(self, tag: int, multiple: bool) -> None:
-        before = len(self._open)
+        before = self._open
         self._confirmed(tag, multiple)
-        self._refusals += before - len(self._open)
+        self._not_taken |= {self._jobs[refused] for refused in before - self._open}
 
 
 class Connection(Answered, pyamqp.Connection):  # type: ignore[misc]

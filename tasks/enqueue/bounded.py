@@ -13,7 +13,8 @@ from celery import Celery
 from celery.result import AsyncResult
 from kombu import Connection
 
-from .native_delay import delayable
+from .in_force import current_recorder
+from .native_delay import delayable, eta_of
 
 RABBITMQ: Final = ("amqp", "amqps")
 # Redis' and Valkey's; other transports don't read them. Celery's own `task_publish_retry_policy` does the retrying.
@@ -32,7 +33,16 @@ class BoundedCelery(Celery):
         eta: Any = None,
         **rest: Any,
     ) -> AsyncResult[Any]:
-        """Celery's. On RabbitMQ the least that a job can be delayed is a second, and what no queue gets is an error."""
+        """Celery's. On RabbitMQ the least that a job can be delayed is a second, and what no queue gets is an error.
+
+        While messages are recorded for the outbox, those of Celery's own tasks are as well: a canvas doesn't hand its
+        producer down to all of its parts.
+        """
+        recorder = current_recorder()
+        if recorder is not None:
+            if countdown or eta or not getattr(rest.get("producer"), "records", False):
+                rest["producer"] = recorder.due(eta_of(self, countdown, eta))
+            return super().send_task(name, args, kwargs, **rest)
         if str(self.conf.broker_url or "").partition("://")[0] in RABBITMQ:
             rest.setdefault("mandatory", True)
             if countdown or eta:

@@ -54,14 +54,15 @@ def enqueue_many(name: str, calls: Iterable[Mapping[str, Any]], **options: Any) 
 
 def _rows(task: Any, chunk: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> Iterator[list[Any]]:
     with recording() as recorder:
-        task.apply_async(kwargs=dict(chunk[0]), task_id=_ID, **options)
+        task.apply_async(kwargs=dict(chunk[0]), task_id=_ID, **{"producer": recorder, **options})
     template = rows.values(_with_gaps(recorder.messages[0]))
     place = {column: rows.COLUMNS.index(column) for column in ("task_id", "headers", "properties", "body")}
+    hide = getattr(task, "without_secrets", _as_given)
     for kwargs in chunk:
         task_id = uuid()
         row = template.copy()
         row[place["task_id"]] = task_id
-        _, shown = task.without_secrets((), dict(kwargs))
+        _, shown = hide((), dict(kwargs))
         text = json.dumps(repr(shown)[:REPR_MAX])
         row[place["headers"]] = _filled(row[place["headers"]], task_id).replace(json.dumps(_KWARGS), text)
         row[place["properties"]] = _filled(row[place["properties"]], task_id)
@@ -75,6 +76,11 @@ def _with_gaps(message: OutboxMessage) -> OutboxMessage:
     message.body = json.dumps([[], _KWARGS, embed])
     message.headers["kwargsrepr"] = _KWARGS
     return message
+
+
+def _as_given(args: Any, kwargs: Any) -> tuple[Any, Any]:
+    """What is shown of a task of Celery's own, which has no secrets."""
+    return args, kwargs
 
 
 def _filled(text: str, task_id: str) -> str:

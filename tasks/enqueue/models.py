@@ -8,6 +8,8 @@ States, and who moves a row:
         │                        unsendable      reconciler              ├──▶ dead
         └────────── worker: retry, or given back ────────────────────────┘
 
+A task of Celery's own tells nobody that it has begun: its row ends as sent, and what follows is Celery's guarantee.
+
 What has not ended may be cancelled, unless it runs; then its own body may, by raising Celery's Ignore. A unique job
 that was never begun may be given new arguments: it is scheduled or queued again then, and what was sent of it before is
 void (see `uniqueness.py`).
@@ -33,7 +35,7 @@ class OutboxMessage(models.Model):
 
     priority: the message's; a lower one is sent first, as Redis counts.
     retries: of the attempt that this row stands for now.
-    due_at: not sent before it.
+    due_at: not sent before it. Not later than `started_at` while the attempt may be running.
     """
 
     class State(models.TextChoices):

@@ -6,16 +6,16 @@ and its own commit; the effect ledger makes that harmless.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
-from celery import Celery, current_app, uuid
+from celery import current_app, uuid
 from celery.canvas import Signature
 from django.db import transaction
 
 from ..errors import UnknownTask
 from . import rows
 from .recording import recording
+from .registry import find_task
 from .unique_jobs import unique_enqueue, unique_task
 
 
@@ -34,7 +34,8 @@ def enqueue(signature: Signature[Any], **options: Any) -> str:
     """Write *signature*, a task's or a whole canvas, to the outbox; return its task id at once.
 
     In a transaction it is part of it; outside one it commits by itself. A chain's id is that of its last link, as in
-    Celery. *options* are those of `apply_async`. A unique task's id is that of the job that stands for the call; see
+    Celery: `status` knows it from when that is written. Add the chain to a Batch to follow it from the start.
+    *options* are those of `apply_async`. A unique task's id is that of the job that stands for the call; see
     `uniqueness` for what it raises.
     """
     given = options.pop("task_id", None) or signature.options.get("task_id")
@@ -43,22 +44,15 @@ def enqueue(signature: Signature[Any], **options: Any) -> str:
     task_id = str(given or uuid())
     with transaction.atomic(using=rows.alias(), savepoint=False):
         with recording() as recorder:
-            signature.apply_async(task_id=task_id, **options)
+            # A task of Celery's own looks for no recorder by itself.
+            signature.apply_async(task_id=task_id, **{"producer": recorder, **options})
         rows.insert(recorder.messages)
     return task_id
 
 
 def registered(name: str) -> Any:
     """The task registered under the wire name *name*. Raises UnknownTask."""
-    registry = current_app.tasks
-    if name not in registry:
-        _import_modules(current_app._get_current_object())  # type: ignore[attr-defined] # what the proxy stands for
-    if name not in registry:
-        raise UnknownTask(name, tuple(sorted(key for key in registry if not key.startswith("celery."))))
-    return registry[name]
-
-
-@cache
-def _import_modules(app: Celery) -> None:
-    """Import the modules that hold tasks: a web process does so when it needs one. Once, as it takes its time."""
-    app.loader.import_default_modules()
+    task = find_task(name)
+    if task is None:
+        raise UnknownTask(name, tuple(sorted(key for key in current_app.tasks if not key.startswith("celery."))))
+    return task

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
 from copy import copy
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
 from kombu.serialization import dumps
 
+from .in_force import RECORDER
 from .models import OutboxMessage
 from .native_delay import undelayed
+from .stock import is_stock
 
-_recorder: ContextVar[Recorder | None] = ContextVar("tasks_recorder", default=None)
+# The header of a message of Celery's own tasks, which tell nobody that they have begun or ended: the outbox has done
+# its part when the broker has it, and must not send it again.
+UNWATCHED: Final = "tasks_unwatched"
 
 
 class Recorder:
@@ -28,6 +31,8 @@ class Recorder:
 
     takes_unique: whoever records knows what to do with a unique task's message.
     """
+
+    records = True
 
     def __init__(self, *, takes_unique: bool = False) -> None:
         self.takes_unique = takes_unique
@@ -61,6 +66,8 @@ class Recorder:
         """Keep one message. What is left out concerns the act of publishing: retries, declarations, time-outs."""
         exchange, routing_key = undelayed(getattr(exchange, "name", exchange) or "", routing_key)
         _, _, text = dumps(body, serializer=serializer or "json")
+        if is_stock(headers["task"]):
+            headers = {**headers, UNWATCHED: True}
         now = timezone.now()
         due_at = self._due_at or now
         state = OutboxMessage.State.SCHEDULED if due_at > now else OutboxMessage.State.QUEUED
@@ -97,17 +104,12 @@ class _NoConnection:
         return nullcontext()
 
 
-def current_recorder() -> Recorder | None:
-    """The recorder in force, or None when messages go straight to the broker."""
-    return _recorder.get()
-
-
 @contextmanager
 def recording(*, takes_unique: bool = False) -> Iterator[Recorder]:
-    """Within it, toolkit tasks are recorded instead of published."""
+    """Within it, tasks are recorded instead of published: the toolkit's by themselves, others by `BoundedCelery`."""
     recorder = Recorder(takes_unique=takes_unique)
-    token = _recorder.set(recorder)
+    token = RECORDER.set(recorder)
     try:
         yield recorder
     finally:
-        _recorder.reset(token)
+        RECORDER.reset(token)

@@ -88,8 +88,6 @@ class RelayLoop:
         """Promote and send one batch: how many were sent, and whether there may be more to do at once."""
         promoted = self.relay.promote_due()
         done = self.relay.send_batch()
-        for _, task_id, problem in done.refused:
-            log.error("message %s was set aside, the broker refuses it: %s", task_id, problem)
         return done.sent, bool(promoted or done.sent or done.refused)
 
     def _did(self, chore: Callable[[], int]) -> int:

@@ -5,13 +5,18 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from . import rows
 from .models import OutboxMessage
 
 State = OutboxMessage.State
 
 
 class JobStatus(StrEnum):
-    """Where a job is. UNKNOWN: it was never enqueued through the outbox, was rolled back, or has been pruned."""
+    """Where a job is.
+
+    UNKNOWN: it was never enqueued through the outbox, was rolled back, or has been pruned. A chain's last link, whose
+    id `enqueue` returns, is no job before the link before it has succeeded; if the chain dies on the way, it never is.
+    """
 
     QUEUED = "QUEUED"
     STARTED = "STARTED"
@@ -35,8 +40,8 @@ _STATUS: Final[dict[str, JobStatus]] = {
 
 
 def status(task_id: str) -> JobStatus:
-    """The job's status now."""
-    found = OutboxMessage.objects.filter(task_id=task_id).values_list("state", "retries").first()
+    """The job's status now: from the database that is written to, as a replica may not know of it yet."""
+    found = OutboxMessage.objects.using(rows.alias()).filter(task_id=task_id).values_list("state", "retries").first()
     if found is None:
         return JobStatus.UNKNOWN
     state, retries = found

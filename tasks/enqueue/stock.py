@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from ..errors import UnknownTask
-from .outbox import registered
+from .registry import find_task
 
 
 def is_stock(name: str) -> bool:
     """Whether *name* is known to be no task of the toolkit's. What isn't known here is taken for one of it."""
-    try:
-        return not getattr(registered(name), "is_reliable", False)
-    except UnknownTask:
-        return False
+    task = find_task(name)
+    return task is not None and not getattr(task, "is_reliable", False)

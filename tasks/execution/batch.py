@@ -121,7 +121,9 @@ class Batch:
     @staticmethod
     def progress(batch_id: str) -> Progress:
         """How far the batch *batch_id* is. Raises LookupError for none of that id."""
-        found = BatchRow.objects.filter(pk=batch_id).values_list("total", "succeeded", "dead").first()
+        found = (
+            BatchRow.objects.using(rows.alias()).filter(pk=batch_id).values_list("total", "succeeded", "dead").first()
+        )
         if found is None:
             raise LookupError(f"there is no batch {batch_id!r}")
         total, succeeded, dead = found

@@ -7,25 +7,27 @@ error callbacks are not called, as with Celery's `revoke`.
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final
+from typing import Final
 
-from celery import current_app
 from django.db import transaction
 
 from ..enqueue import rows
+from ..enqueue.models import OutboxMessage
 from ..enqueue.unique_locks import FREED_AT_END
+from ..failure.remains import of_row
 from ..signals import job_finished
+from .deaths import stand_in
+from .jobs import RUNS
 from .membership import member_died
 
 _CANCEL: Final = f"""
     WITH ended AS (
         UPDATE tasks_outbox SET state = %(state)s, finished_at = now(), problem = %(problem)s
-        WHERE task_id = %(id)s AND finished_at IS NULL AND (state <> 'started' OR %(running)s)
+        WHERE task_id = %(id)s AND finished_at IS NULL AND (NOT {RUNS} OR %(running)s)
             AND (%(edition)s IS NULL OR %(edition)s = coalesce(headers ->> '{rows.EDITION}', ''))
-        RETURNING name, headers, body
+        RETURNING 1
     ), freed AS ({FREED_AT_END})
-    SELECT name, headers, body FROM ended
+    SELECT 1 FROM ended
 """  # noqa: S608 -- constants only
 
 
@@ -44,26 +46,10 @@ def job_cancel(task_id: str, problem: str, *, running: bool = False, edition: st
     with transaction.atomic(using=rows.alias()):
         with rows.cursor() as cursor:
             cursor.execute(_CANCEL, given)
-            found = cursor.fetchone()
-        if found is None:
-            return False
-        name, headers, body = found
-        task = current_app.tasks.get(name)
-        if task is not None:
-            _count_as_dead(task, _loaded(headers), _loaded(body))
-        job_finished.send(sender=type(task), task_id=task_id, name=name, state="cancelled", problem=problem)
-    return True
-
-
-def _count_as_dead(task: Any, headers: dict[str, Any], body: Any) -> None:
-    """Tell what the job is a member of, by its message, as its own attempt would."""
-    _, _, follows = body
-    task.push_request(**headers, **follows)
-    try:
+            if cursor.fetchone() is None:
+                return False
+        # What it is a member of is told by its message, whether or not its task is registered in this process.
+        task = stand_in(of_row(OutboxMessage.objects.using(rows.alias()).get(task_id=task_id)))
         member_died(task)
-    finally:
-        task.pop_request()
-
-
-def _loaded(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
+        job_finished.send(sender=type(task), task_id=task_id, name=task.name, state="cancelled", problem=problem)
+    return True

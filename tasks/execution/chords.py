@@ -13,9 +13,11 @@ from typing import Any
 from celery import states
 from celery.backends.base import DisabledBackend
 from celery.result import GroupResult, ResultBase
-from django.db import transaction
+from django.db import connections, transaction
 
 from ..enqueue import rows
+from ..enqueue.in_force import current_recorder
+from ..errors import ChordInTransaction
 from .batch_models import Batch
 from .batches import member_ended
 
@@ -31,7 +33,12 @@ class ChordBackend(DisabledBackend):
         return str(states.PENDING)
 
     def apply_chord(self, header_result_args: Any, body: Any, **_: Any) -> None:
-        """Store the body of a chord whose header is about to be sent."""
+        """Store the body of a chord whose header is about to be sent.
+
+        Raises ChordInTransaction when it would be sent before this is committed.
+        """
+        if current_recorder() is None and _in_transaction():
+            raise ChordInTransaction(str(body.task))
         group_id, results = header_result_args[0], header_result_args[1]
         Batch.objects.get_or_create(
             id=group_id,
@@ -55,6 +62,12 @@ class ChordBackend(DisabledBackend):
                 position=request.group_index,
                 result=result if state == states.SUCCESS else None,
             )
+
+
+def _in_transaction() -> bool:
+    """Whether the caller has a transaction open, other than the one that Django's tests are in."""
+    blocks: list[Any] = connections[rows.alias()].atomic_blocks
+    return bool(blocks) and not blocks[-1]._from_testcase
 
 
 def _leaves(results: Any) -> Any:

@@ -16,6 +16,7 @@ from celery.app.task import Context
 from django.db import InterfaceError, OperationalError, transaction
 
 from ..enqueue import rows
+from ..enqueue.registry import find_task
 from ..errors import OutcomeUnknown, Permanent, WorkersLost
 from ..failure.blackening import black_out, blackened
 from ..failure.letter_models import DeadLetter
@@ -76,7 +77,8 @@ def job_bury(task: Any, letter: DeadLetter | None, *, calls_back: bool = True) -
 def stand_in(remains: Remains) -> Any:
     """What stands for the task of *remains*: the task, with the request as its current one, or what is like it.
 
-    A message may be for a task that isn't here, and its arguments may be none.
+    A message may be for a task that isn't here, and its arguments may be none. The relay, or a web process, may not
+    have imported the task yet.
     """
     args, kwargs = remains.arguments
     _, _, follows = remains.parts
@@ -98,7 +100,7 @@ def stand_in(remains: Remains) -> Any:
             },
         }
     )
-    found: Any = current_app.tasks.get(remains.name)
+    found = find_task(remains.name)
     return SimpleNamespace(
         name=remains.name,
         app=current_app,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from celery.signals import worker_shutdown, worker_shutting_down
 
-from .losses import given_back
+from .losses import stopping
 from .registrar import registrar
 
 FLUSHED_WITHIN: Final = timedelta(seconds=5)
@@ -21,7 +21,7 @@ def _tell(**_: Any) -> None:
 
     running = [str(request.id) for request in list(active_requests)]
     if running:
-        registrar.put("what this worker runs", partial(given_back, running), lambda _: None)
+        registrar.put("what this worker runs", partial(stopping, running), lambda _: None)
 
 
 @worker_shutdown.connect(dispatch_uid="tasks_departure_end")

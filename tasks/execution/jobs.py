@@ -21,9 +21,12 @@ from ..signals import job_finished
 if TYPE_CHECKING:
     from ..base import ReliableTask
 
+# What is begun was sent, even if the relay died before it could say so: the reconciler goes by that. It was also due,
+# whatever the clock says of whoever wrote it: by that a job that runs is told from one that waits (`RUNS`).
 _BEGIN: Final = f"""
     WITH begun AS (
-        UPDATE tasks_outbox SET state = 'started', started_at = now()
+        UPDATE tasks_outbox SET state = 'started', started_at = now(),
+            sent_at = coalesce(sent_at, now()), due_at = least(due_at, now())
         WHERE task_id = %(id)s AND finished_at IS NULL AND retries <= %(retries)s
             AND coalesce(headers ->> '{rows.EDITION}', '') = %(edition)s
         RETURNING 1
@@ -43,6 +46,11 @@ _END: Final = f"""
     ), freed AS ({FREED_AT_END})
     SELECT EXISTS (SELECT 1 FROM ended), EXISTS (SELECT 1 FROM tasks_outbox WHERE task_id = %(id)s)
 """  # noqa: S608
+
+
+# Whether the attempt that a row stands for was begun, and is not known to have ended. The next attempt is due later
+# than that; what the reconciler sends again, and what a stopping worker may still finish, is not.
+RUNS: Final = "(state = 'started' OR started_at IS NOT NULL AND started_at >= due_at)"
 
 
 def job_begin(task: ReliableTask[..., Any]) -> bool:

@@ -29,6 +29,7 @@ from ..failure.letters import attempt_write, deaths
 from ..failure.readable import storable
 from ..failure.remains import Cause, Remains, of_request
 from .deaths import job_die
+from .jobs import RUNS
 
 FIRST_PAUSE: Final = timedelta(seconds=1)
 LONGEST_PAUSE: Final = timedelta(minutes=1)
@@ -41,9 +42,15 @@ _UNFINISHED: Final = """
         SELECT id, started_at FROM tasks_outbox
         WHERE task_id = %(id)s AND state = 'started' AND started_at < now() - %(limit)s FOR UPDATE
     )
-    UPDATE tasks_outbox SET state = 'sent' FROM lost WHERE tasks_outbox.id = lost.id RETURNING lost.started_at
+    UPDATE tasks_outbox SET state = 'sent', due_at = clock_timestamp()
+    FROM lost WHERE tasks_outbox.id = lost.id RETURNING lost.started_at
 """
-_GIVEN_BACK: Final = "UPDATE tasks_outbox SET state = 'sent' WHERE task_id = ANY(%s) AND state = 'started'"
+_STOPPING: Final = "UPDATE tasks_outbox SET state = 'sent' WHERE task_id = ANY(%s) AND state = 'started'"
+_GIVEN_BACK: Final = f"""
+    UPDATE tasks_outbox SET state = 'sent', due_at = clock_timestamp()
+    WHERE task_id = ANY(%s) AND finished_at IS NULL AND state IN ('sent', 'started') AND {RUNS}
+"""  # noqa: S608 -- constants only
+_IS_SENT: Final = "UPDATE tasks_outbox SET sent_at = now() WHERE task_id = %s AND sent_at IS NULL"
 _IS_THERE: Final = "SELECT EXISTS (SELECT 1 FROM tasks_outbox WHERE task_id = %s)"
 
 
@@ -76,13 +83,20 @@ def worker_lost(task: Any, cause: Cause, *, limit: timedelta) -> bool:
             cursor.execute(_IS_THERE, [remains.id])
             if not cursor.fetchone()[0]:
                 rows.insert([row_of(remains, due_at=timezone.now(), state=OutboxMessage.State.SENT)])
+                cursor.execute(_IS_SENT, [remains.id])
             return False
     attempt_write(remains, cause, JobAttempt.Outcome.DIED, begun_at=found[0], worker="")
     return deaths(remains) >= conf().deaths_max
 
 
+def stopping(task_ids: list[str]) -> None:
+    """These jobs run in a worker that was told to stop: should they not come to their end, it is nobody's death."""
+    with rows.cursor() as cursor:
+        cursor.execute(_STOPPING, [task_ids])
+
+
 def given_back(task_ids: list[str]) -> None:
-    """What these jobs have begun is nobody's death: their messages go back to the broker."""
+    """What these jobs have begun is nobody's death: their messages go back to the broker, and they wait again."""
     with rows.cursor() as cursor:
         cursor.execute(_GIVEN_BACK, [task_ids])
 

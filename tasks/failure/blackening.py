@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from inspect import signature
 from typing import Any, Final, cast
 
-from celery import current_app
-
+from ..enqueue.registry import find_task
 from .readable import storable
 from .redaction import Redaction, TaskSecrets
 from .remains import Remains, said
@@ -128,17 +126,9 @@ class _Eraser:
         return all(self._text(text) == text for text in texts)
 
 
-@cache
-def _import_tasks() -> None:
-    """The relay, or a web process, imports no task module until it needs one."""
-    current_app.loader.import_default_modules()
-
-
 def task_secrets(name: str) -> TaskSecrets:
     """What the task *name* declares as secret; nothing for one that isn't here."""
-    if name not in current_app.tasks:
-        _import_tasks()
-    task: Any = current_app.tasks.get(name)
+    task = find_task(name)
     if task is None:
         return TaskSecrets()
     return TaskSecrets(frozenset(getattr(task, "secret", ())), tuple(signature(task.run).parameters))

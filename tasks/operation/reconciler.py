@@ -19,12 +19,12 @@ from .health import messages_held
 
 _UNDERWAY: Final = """
     SELECT routing_key, count(*), count(*) FILTER (WHERE sent_at < now() - %s) FROM tasks_outbox
-    WHERE state IN ('sent', 'started') GROUP BY routing_key
+    WHERE state IN ('sent', 'started') AND finished_at IS NULL GROUP BY routing_key
 """
 _SEND_AGAIN: Final = """
     UPDATE tasks_outbox SET state = 'queued' WHERE id IN (
         SELECT id FROM tasks_outbox
-        WHERE state IN ('sent', 'started') AND routing_key = %s AND sent_at < now() - %s
+        WHERE state IN ('sent', 'started') AND finished_at IS NULL AND routing_key = %s AND sent_at < now() - %s
         ORDER BY sent_at LIMIT %s FOR UPDATE SKIP LOCKED
     )
 """

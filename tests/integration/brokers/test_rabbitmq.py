@@ -13,7 +13,7 @@ from typing import Any
 import amqp
 import pytest
 from celery import Celery
-from kombu import Connection, Producer
+from kombu import Connection, Exchange, Producer, Queue
 from kombu.exceptions import BatchPublishError, OperationalError  # type: ignore[attr-defined]
 
 from config import limits
@@ -186,6 +186,66 @@ def test_of_a_batch_only_what_no_queue_would_get_is_set_aside_and_the_others_are
     assert (done.sent, [task_id for _, task_id, _ in done.refused]) == (2, [lost])
     assert queue_depths(app, [DEFAULT]) == {DEFAULT: 2}
     assert "there is no queue 'nobodys'" in OutboxMessage.objects.get(task_id=lost).problem
+
+
+@pytest.mark.django_db(transaction=True)
+def test_queues_that_were_declared_otherwise_cost_no_job(app: Celery, node: RabbitMQ) -> None:
+    """The delivery limit was changed and deployed: the relay can't declare its queues, and no message is to blame."""
+    other = Subject(name="rabbitmq", url=node.url, delivery_limit=limits.DELIVERY_LIMIT + 1)
+    for number in range(3):
+        take_note.enqueue(number)
+    with app.connection_for_write() as connection:
+        app.amqp.queues[DEFAULT](connection.default_channel).delete()
+        other.queue(DEFAULT)(connection.default_channel).declare()
+    try:
+        with Relay(app) as relay, pytest.raises(BrokerAway, match="inequivalent arg 'x-delivery-limit'"):
+            relay.send_batch()
+    finally:
+        with app.connection_for_write() as connection:
+            app.amqp.queues[DEFAULT](connection.default_channel).delete()
+    assert OutboxMessage.objects.filter(state="queued").count() == 3
+
+    with Relay(app) as relay:
+        assert relay.send_batch().sent == 3
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("with_exchange", [True, False])
+def test_a_queue_that_was_deleted_while_the_relay_is_connected_is_declared_again(
+    app: Celery, with_exchange: bool
+) -> None:
+    """By somebody who tidied up, or a policy that lets unused queues expire."""
+    with Relay(app) as relay:
+        take_note.enqueue(0)
+        assert relay.send_batch().sent == 1
+        with app.connection_for_write() as connection:
+            queue = app.amqp.queues[DEFAULT](connection.default_channel)
+            queue.delete()
+            if with_exchange:
+                queue.exchange.delete()
+        take_note.enqueue(1)
+        done = relay.send_batch()
+    assert (done.sent, done.refused) == (1, [])
+    assert queue_depths(app, [DEFAULT]) == {DEFAULT: 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_queue_that_is_full_holds_no_other_back(app: Celery, node: RabbitMQ) -> None:
+    """Its own messages stay in the outbox; the others are sent once."""
+    with app.connection_for_write() as connection:
+        arguments = {"x-max-length": 0, "x-overflow": "reject-publish"}
+        full = Queue("full", Exchange("full"), routing_key="full", queue_arguments=arguments, auto_delete=True)
+        full(connection.default_channel).declare()
+        refused = [take_note.enqueue(number) for number in range(5)]
+        OutboxMessage.objects.update(exchange="full", routing_key="full")
+        take_note.enqueue(9)
+        with Relay(app) as relay:
+            done = relay.send_batch()
+            assert (done.sent, done.refused) == (1, [])
+            assert relay.send_batch().sent == 0
+        full(connection.default_channel).delete()
+    assert OutboxMessage.objects.filter(state="queued").count() == len(refused)
+    assert queue_depths(app, [DEFAULT]) == {DEFAULT: 1}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import time
@@ -10,6 +11,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from celery import Celery
 
 from config import limits
@@ -101,6 +104,58 @@ def test_the_relay_keeps_its_rows_while_sqs_hangs(app: Celery, broker_servers: B
         assert OutboxMessage.objects.filter(state="queued").count() == 1
 
         assert relay.send_batch().sent == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("code", ["ExpiredToken", "RequestThrottled", "ServiceUnavailable", "AccessDenied"])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_what_sqs_refuses_to_do_is_no_messages_fault(
+    app: Celery, monkeypatch: pytest.MonkeyPatch, code: str, is_new: bool
+) -> None:
+    """Whether the relay is connecting or sending: the rows stay."""
+    with Relay(app) as relay:
+        if not is_new:
+            take_note.enqueue(0)
+            assert relay.send_batch().sent == 1
+        for number in range(3):
+            take_note.enqueue(number)
+        with monkeypatch.context() as patch, pytest.raises(BrokerAway, match=code):
+            patch.setattr(BaseClient, "_make_api_call", refusal(code))
+            relay.send_batch()
+    assert OutboxMessage.objects.filter(state="queued").count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_that_sqs_will_never_take_is_set_aside_and_the_others_go(
+    app: Celery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQS says so with a code, and takes the next one."""
+    ids = [take_note.enqueue(number) for number in range(3)]
+    call = BaseClient._make_api_call
+
+    def choosy(self: Any, operation: str, given: Any) -> Any:
+        if operation == "SendMessage" and ids[1] in str(base64.b64decode(given["MessageBody"])):
+            raise ClientError(error("InvalidParameterValue", "Message must be shorter than 5 bytes."), operation)
+        return call(self, operation, given)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", choosy)
+    with Relay(app) as relay:
+        done = relay.send_batch()
+    assert (done.sent, [task_id for _, task_id, _ in done.refused]) == (2, [ids[1]])
+
+
+def refusal(code: str) -> Any:
+    """What answers every call to SQS with that code."""
+
+    def refuse(_: Any, operation: str, __: Any) -> None:
+        raise ClientError(error(code, "no"), operation)
+
+    return refuse
+
+
+def error(code: str, message: str) -> Any:
+    """SQS's answer, as botocore has it."""
+    return {"Error": {"Code": code, "Message": message}}
 
 
 class Client:

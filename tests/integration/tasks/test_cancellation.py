@@ -11,10 +11,13 @@ from celery.signals import task_revoked
 from celery.worker.state import revoked
 from django.db import connection, transaction
 
-from tasks import Batch, JobStatus, ReliableTask, Unique, cancel, status, task
+from tasks import Batch, JobStatus, ReliableTask, Transient, Unique, cancel, status, task
 from tasks.enqueue.models import OutboxMessage
 from tasks.enqueue.outbox import enqueue
 from tasks.execution.batch_models import Batch as BatchRow
+from tasks.execution.jobs import job_begin
+from tasks.execution.losses import given_back, stopping
+from tasks.operation.reconciler import unfinished_send_again
 from tasks.signals import job_finished
 from tests.integration.tasks.main_process import Held
 from tests.integration.tasks.uniqueness.deliveries import carry_out, deliver, sent
@@ -31,6 +34,12 @@ def take_note(number: int = 0) -> None:
 @task("cancel_test.forgetful", time_limit=LIMIT, base=ReliableTask)
 def forgetful() -> None:
     """Keeps no dead letters."""
+
+
+@task("cancel_test.flaky", time_limit=LIMIT)
+def flaky() -> None:
+    """Fails in a way that may pass."""
+    raise Transient
 
 
 @task("cancel_test.gather", time_limit=LIMIT)
@@ -64,6 +73,54 @@ def test_a_job_that_runs_or_has_ended_is_not_cancelled(state: str) -> None:
     assert not cancel(job)
     assert not cancel("never heard of")
     assert OutboxMessage.objects.get().state == state
+
+
+@pytest.mark.parametrize("meanwhile", ["queued again", "sent again", "its worker is stopping"])
+def test_a_job_that_runs_is_not_cancelled_because_of_what_its_row_says_besides(
+    clean_broker: str, meanwhile: str
+) -> None:
+    """It runs for so long that the broker was given it once more, or it is allowed to finish before its worker ends."""
+    job = begun()
+    if meanwhile == "its worker is stopping":
+        stopping([job])
+    else:
+        OutboxMessage.objects.filter(task_id=job).update(sent_at="2020-01-01T00:00Z")
+        assert unfinished_send_again(current_app, older_than=LIMIT) == 1
+    if meanwhile == "sent again":
+        sent(job)
+    assert OutboxMessage.objects.get().state != "started"
+
+    assert not cancel(job)
+
+
+@pytest.mark.parametrize("and_stopping", [True, False])
+def test_a_job_that_a_worker_has_given_back_waits_and_is_cancelled(and_stopping: bool) -> None:
+    job = begun()
+    if and_stopping:
+        stopping([job])
+    given_back([job])
+
+    assert cancel(job)
+
+
+def test_a_job_that_is_to_be_tried_again_waits_and_is_cancelled() -> None:
+    job = flaky.enqueue()
+    assert carry_out(job) == "Retry"
+    sent(job)
+
+    assert cancel(job)
+
+
+def begun() -> str:
+    """A job that runs."""
+    job = take_note.enqueue(1)
+    worker: Any = take_note
+    worker.push_request(**sent(job))
+    try:
+        assert job_begin(take_note)
+    finally:
+        worker.pop_request()
+    return job
 
 
 def test_it_is_part_of_the_callers_transaction() -> None:

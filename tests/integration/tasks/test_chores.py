@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import override_settings
 from django.utils import timezone
 
+from config.queues import DEFAULT
 from config.schedules import SCHEDULES
 from tasks import task
 from tasks import tasks as chores
 from tasks.enqueue.models import OutboxMessage
+from tasks.execution.deaths import Reason
+from tasks.execution.jobs import job_begin
 from tasks.execution.ledger import Claim
 from tasks.execution.ledgers.postgres import PostgresLedger
+from tasks.execution.losses import worker_lost
 from tasks.execution.models import LedgerEntry
+from tasks.failure.remains import Cause
 from tasks.operation.pruning import in_batches
 from tasks.tasks import prune_ledger, prune_outbox, send_unfinished_again
 
@@ -65,6 +73,39 @@ def test_what_the_broker_has_forgotten_is_queued_again() -> None:
         assert send_unfinished_again() == 1
     states = {row.pk: row.state for row in OutboxMessage.objects.all()}
     assert states == {forgotten.pk: "queued", fresh.pk: "sent"}
+
+
+def test_what_a_relay_could_not_mark_sent_and_a_worker_began_is_queued_again() -> None:
+    """The relay died when the broker had it, the worker when it had begun, and then the broker forgot it."""
+    row = job()
+    with request(row.task_id):
+        assert job_begin(take_note)
+    assert OutboxMessage.objects.get().state == "started"
+
+    with override_settings(TASKS={"OUTBOX_UNFINISHED_AFTER": timedelta(0)}):
+        assert send_unfinished_again() == 1
+
+
+def test_what_a_worker_has_put_on_record_is_queued_again() -> None:
+    """A job that was sent without the outbox, and came a second time."""
+    with request("a stranger's"):
+        assert not worker_lost(take_note, Cause(reason=Reason.WORKER_LOST, error_type="", error_message=""), limit=HOUR)
+    assert OutboxMessage.objects.get().state == "sent"
+
+    with override_settings(TASKS={"OUTBOX_UNFINISHED_AFTER": timedelta(0)}):
+        assert send_unfinished_again() == 1
+
+
+@contextmanager
+def request(task_id: str) -> Iterator[None]:
+    """A worker has a message of that job."""
+    told: Any = {"delivery_info": {"routing_key": DEFAULT, "exchange": DEFAULT}, "called_directly": False}
+    worker: Any = take_note
+    worker.push_request(id=task_id, task=take_note.name, args=(), kwargs={}, retries=0, **told)
+    try:
+        yield
+    finally:
+        worker.pop_request()
 
 
 def test_a_batch_that_is_full_is_followed_by_another() -> None:

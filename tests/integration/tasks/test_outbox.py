@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from celery import chain
+from celery import chain, chord, group, shared_task
 from django.db import IntegrityError, transaction
+from django.test import override_settings
 from django.utils import timezone
+from kombu import Producer
 
-from tasks import PayloadRefused, RetryPolicy, UnknownTask, task
+from tasks import Batch, PayloadRefused, RetryPolicy, UnknownTask, cancel, task
 from tasks.enqueue.bulk import enqueue_many
 from tasks.enqueue.models import OutboxMessage
 from tasks.enqueue.outbox import enqueue, publish
@@ -23,6 +26,19 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @task("outbox_test.take_note", time_limit=timedelta(seconds=10), retry=RetryPolicy.never())
 def take_note(number: int, comment: str = "") -> None:
     """Does nothing: it is never run here."""
+
+
+@shared_task(name="outbox_test.stock")
+def stock(number: int) -> None:
+    """Celery's own, which knows no outbox."""
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of what goes straight to the broker."""
+    names: list[str] = []
+    monkeypatch.setattr(Producer, "publish", lambda *_, **options: names.append(options["headers"]["task"]))
+    return names
 
 
 class Undone(Exception):
@@ -95,6 +111,68 @@ def test_a_chain_is_one_row_that_carries_the_rest_with_frozen_ids() -> None:
     row = OutboxMessage.objects.get()
     assert status(last) is JobStatus.UNKNOWN  # it is known, but its turn has not come
     assert last in row.body
+
+
+def test_a_chain_is_followed_by_a_batch_from_its_first_link_to_its_death() -> None:
+    """Its own id is that of the last link, which is no job yet, and never becomes one if the chain dies."""
+    assert status(enqueue(chain(take_note.si(1), take_note.si(2)))) is JobStatus.UNKNOWN
+    OutboxMessage.objects.all().delete()
+
+    with Batch() as batch:
+        batch.add(chain(take_note.si(1), take_note.si(2)))
+    assert Batch.progress(batch.id).pending == 1
+    assert cancel(OutboxMessage.objects.get().task_id)
+    assert Batch.progress(batch.id).dead == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: publish("outbox_test.stock", number=1),
+        lambda: enqueue(stock.si(1)),
+        lambda: enqueue(chain(stock.si(1), take_note.si(2))),
+        lambda: enqueue(group(stock.si(1), take_note.si(2))),
+        lambda: enqueue(chord([stock.si(1)], take_note.si(2))),
+        lambda: enqueue_many("outbox_test.stock", [{"number": 1}]),
+    ],
+    ids=["published", "alone", "in a chain", "in a group", "in a chord", "one of many"],
+)
+def test_a_task_of_celerys_own_is_part_of_the_transaction_too(published: list[str], call: Callable[[], object]) -> None:
+    """It was sent at once, though the transaction was rolled back afterwards."""
+    with pytest.raises(Undone), transaction.atomic():
+        call()
+        raise Undone
+    assert published == []
+
+    call()
+    assert published == []
+    assert "outbox_test.stock" in OutboxMessage.objects.values_list("name", flat=True)
+
+
+def test_a_task_of_celerys_own_waits_in_the_table_too(published: list[str]) -> None:
+    """Not in a worker, for an hour, nor in RabbitMQ on top of that."""
+    task_id = enqueue(stock.si(1), countdown=3600)
+
+    row = OutboxMessage.objects.get(task_id=task_id)
+    assert row.state == "scheduled"
+    assert timedelta(minutes=59) < row.due_at - timezone.now() <= timedelta(hours=1)
+    assert row.headers["eta"] is None
+    assert published == []
+
+
+class ReadsElsewhere:
+    """Sends reads to a replica, which may lag. This one isn't there at all."""
+
+    def db_for_read(self, *_: object, **__: object) -> str:
+        return "replica"
+
+
+def test_what_was_committed_just_now_is_known_where_reads_go_to_a_replica() -> None:
+    with override_settings(DATABASE_ROUTERS=[ReadsElsewhere()]):
+        with Batch() as batch:
+            task_id = batch.add(take_note.si(1))
+        assert status(task_id) is JobStatus.QUEUED
+        assert Batch.progress(batch.id).pending == 1
 
 
 def test_many_are_written_in_chunks_and_counted() -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from celery import current_app
+from celery import current_app, shared_task
 from django.db import connection, transaction
 from kombu import Connection
 
@@ -22,6 +22,7 @@ from project.local.waiting import wait_until
 from tasks import task
 from tasks.enqueue.bulk import enqueue_many
 from tasks.enqueue.models import OutboxMessage
+from tasks.enqueue.outbox import enqueue
 from tasks.enqueue.relay import Relay
 from tasks.enqueue.status import JobStatus, status
 from tasks.operation.health import queue_depths
@@ -33,6 +34,11 @@ WITHIN = timedelta(seconds=30)
 @task("relay_test.take_note", time_limit=timedelta(seconds=10))
 def take_note(number: int) -> None:
     """Does nothing: no worker runs here."""
+
+
+@shared_task(name="relay_test.stock")
+def stock(number: int) -> None:
+    """Celery's own."""
 
 
 def states() -> dict[str, int]:
@@ -179,6 +185,19 @@ def test_what_was_sent_and_never_finished_is_sent_again() -> None:
         relay.send_batch()
     assert waiting_at_broker() == 1
     assert status(task_id) is JobStatus.QUEUED
+
+
+@pytest.mark.usefixtures("transactional_db", "clean_broker")
+def test_a_task_of_celerys_own_is_sent_once_as_nobody_tells_when_it_has_run() -> None:
+    """To send it again, because it has not ended and the broker has it no more, would be to run it again."""
+    task_id = enqueue(stock.si(1))
+    with Relay(current_app) as relay:
+        assert relay.send_batch().sent == 1
+    current_app.control.purge()
+
+    assert unfinished_send_again(current_app, older_than=timedelta(0)) == 0
+    assert status(task_id) is JobStatus.QUEUED
+    assert finished_prune(older_than=timedelta(0)) == 1
 
 
 @pytest.mark.usefixtures("transactional_db")

@@ -23,6 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from tasks import AlreadyBegun, AlreadyEnqueued, JobStatus, Permanent, cancel, status
 from tasks.enqueue.models import OutboxMessage
 from tasks.enqueue.relay import Relay
+from tasks.enqueue.sending import Outcome
 from tasks.enqueue.unique_locks import locks_prune
 from tasks.enqueue.unique_models import UniqueLock
 from tasks.operation.reconciler import finished_prune
@@ -56,13 +57,14 @@ class ListRelay(Relay):
         super().__init__(current_app)
         self.broker, self.fate = broker, ""
 
-    def _hand_over(self, messages: Any) -> list[tuple[int, str, str]]:
+    def _hand_over(self, messages: Any) -> Outcome:
         if self.fate == "refused":
-            return [(message[0], message[1], "refused") for message in messages]
-        self.broker += [request_of(row) for row in OutboxMessage.objects.filter(pk__in=[m[0] for m in messages])]
+            return Outcome(refused=[(message.row, message.task_id, "refused") for message in messages])
+        sent = [message.row for message in messages]
+        self.broker += [request_of(row) for row in OutboxMessage.objects.filter(pk__in=sent)]
         if self.fate == "dies":
             raise DatabaseError("the relay died")
-        return []
+        return Outcome(sent=sent)
 
 
 class Jobs(RuleBasedStateMachine):
