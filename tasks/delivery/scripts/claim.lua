@@ -103,9 +103,9 @@ for first = 0, #KEYS - lists - 1, queues do
 end
 
 if room > 0 then
-    local all = {}
-    for i = lists + 1, #KEYS do all[#all + 1] = KEYS[i] end
-    redis.call('EXISTS', unpack(all))
+    for i = lists + 1, #KEYS, 1000 do -- Lua's stack takes no more than 8,000 words at once
+        redis.call('EXISTS', unpack(KEYS, i, math.min(i + 999, #KEYS)))
+    end
 else
     reply[1] = 1
 end
