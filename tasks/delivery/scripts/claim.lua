@@ -35,6 +35,9 @@ for i = 11 + queues, #ARGV do
     redis.call('HDEL', KEYS[2], number)
 end
 
+-- Its channel is closed, and this was on its way: nobody would hear of what it brings.
+if redis.call('SISMEMBER', KEYS[3], 'closed') == 1 then return { 1 } end
+
 local reply, counted = { 0 }, redis.call('EXISTS', P .. 'tasks.counted') == 1
 
 local function tell(number, place, raw)

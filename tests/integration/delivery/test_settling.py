@@ -154,8 +154,12 @@ def test_what_a_closed_channel_never_heard_of_goes_back_without_blame(client: Re
     owner = with_messages(client, "a", "b", "c", "d")
     owner.settle(("beyond", 2))
     assert owner.held() == {1, 2}
+    assert owner.ask(2, acks=[(2, "")]) == [1], "a claim that was on its way: nobody would hear of what it brings"
+    assert owner.held() == {1}
     assert client.lrange("q", 0, -1) == [b"d", b"c"]
     assert counts(client) == [{"delivered": 1, "started": 0, "died": 0, "given_back": 1}] * 2
+    assert client.smembers(WAITING + owner.name) == {b"closed"}
+    owner.renew(what="end")
     assert not client.exists(WAITING + owner.name)
 
 
