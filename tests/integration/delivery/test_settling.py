@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from tasks.delivery.inspection import lists_in_hand
-from tasks.delivery.intake import DIED_TOO_OFTEN, UNDECODABLE, intake_peek
+from tasks.delivery.intake import DIED_TOO_OFTEN, NO_LIST, UNDECODABLE, intake_peek
 from tasks.delivery.line import Order
 from tasks.delivery.names import COUNTED, COUNTS, EXPIRED, LATER, LATER_MESSAGES, OWNERS, WAITING
 from tests.integration.delivery.owner import Owner
@@ -170,4 +170,22 @@ def test_an_acknowledgement_takes_the_counts_along(client: Redis) -> None:
     client.hset(COUNTS + "-", "died", 1)
     owner.settle(("ack", 1, "of-a"), ("ack", 2))
     assert client.keys(COUNTS + "*") == [(COUNTS + "-").encode()]
+    assert owner.held() == set()
+
+
+@pytest.mark.parametrize("how", ["back", "died", "later", "expired"])
+def test_what_has_no_list_to_go_back_to_goes_to_the_intake_and_stops_nobody(client: Redis, how: str) -> None:
+    """Somebody has written a value of another kind under the queue's name: else nobody could renew any more."""
+    owner, other = with_messages(client, "a"), Owner(client)
+    client.set("q", "not a list")
+    other.claim()
+    if how == "expired":
+        owner.expire()
+    else:
+        assert owner.settle((how, 1, "1")) == 1
+        client.zadd(LATER, {f"{owner.name}:1": 1}, xx=True)
+    assert other.renew()[2:] == []
+    (entry,) = intake_peek(client)
+    assert (entry.reason, entry.raw, entry.queue) == (NO_LIST, b"a", "q")
+    assert not client.exists(LATER, LATER_MESSAGES)
     assert owner.held() == set()
