@@ -274,6 +274,11 @@ class LeaseChannel(PublishingChannel):
             held.waiting = True
             held.lease.chores.append(("waiting", held.number, "-"))
 
+    def waits_for_its_rate(self, message: LeasedMessage) -> None:
+        """It is in hand and hasn't started, for as long as it may take: nobody else waits for that."""
+        self._note_waiting(message, certain=True)
+        self.qos.others_may_begin(message.delivery_tag)
+
     dispatch_is_seen = False
     """Whether a message's `starting` is called before it is delivered to its consumer's end, if it starts at all."""
 
