@@ -80,14 +80,16 @@ class LeasedRequest:
             super().acknowledge()  # type: ignore[misc]
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
-        """It failed; perhaps because its process is gone."""
+        """It failed; perhaps because its process is gone, or had no memory left, which counts as the same."""
         error = exc_info.exception
         if isinstance(error, einfo.ExceptionWithTraceback):  # type: ignore[attr-defined] # not in its types
             error = error.exc
-        lost = isinstance(error, (WorkerLostError, SystemExit, KeyboardInterrupt))
+        lost = isinstance(error, (WorkerLostError, SystemExit, KeyboardInterrupt, MemoryError))
         held = getattr(self._message, "held", None)
         if lost and held is not None and not _stopping():
             held.died = True
+        if isinstance(error, MemoryError):  # Celery would end the whole worker for it, and the next, and so on
+            exc_info = self._worker_lost_info(error)  # type: ignore[attr-defined]
         return super().on_failure(exc_info, *args, **kwargs)  # type: ignore[misc]
 
     def revoked(self) -> bool:

@@ -65,6 +65,18 @@ def test_a_job_that_kills_its_process_goes_to_the_intake_and_takes_nobody_with_i
     assert all(diary[f"began {number}"] == 1 for number in range(12))
 
 
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_a_job_for_which_there_is_no_memory_ends_no_worker_and_goes_to_the_intake(floor: Floor, pool: str) -> None:
+    """Celery ends the worker for it, and then whichever takes the job next."""
+    worker = floor.worker("--pool", pool)
+    floor.send("jobs.exhaust")
+    floor.send("jobs.note", "after")
+    floor.ended("after")
+    (entry,) = eventually(floor.intake, because=worker.recent_logs)
+    assert (entry.reason, entry.died, floor.diary["began exhaust"]) == ("died_too_often", 3, 3)
+    assert worker.status == "running"
+
+
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGQUIT"])
 def test_a_stopping_worker_gives_everything_back_at_once_and_nothing_has_died(floor: Floor, how: str) -> None:
     """A deploy stops workers all day; that is no death, and nobody waits for a lease."""
