@@ -103,7 +103,10 @@ class LeaseChannel(PublishingChannel):
     def keeper(self) -> Keeper:
         """This process's keeper for this server and these options."""
         if self._keeper is None:
-            params = {name: value for name, value in self._connparams().items() if name != "connection_class"}
+            params = self._connparams()
+            del params["connection_class"]
+            if "credential_provider" in params:  # kombu makes one for each question
+                params["credential_provider"] = type(params["credential_provider"])
             key = (repr(sorted(params.items(), key=str)), self.global_keyprefix, self.lease_length, self.deaths_max)
             self._keeper = keeper_of(key, self._make_keeper)
         return self._keeper

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha1
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
@@ -98,7 +98,7 @@ def test_what_waits_for_its_rate_before_it_runs_by_itself_keeps_nobody_waiting(f
     floor.send("jobs.note_seldom", "seldom 0")
     floor.send("jobs.note_seldom", "seldom 1")
     raw = cast("list[bytes]", floor.client.lrange("jobs", 0, 0))[0]
-    killed = {"delivered": 2, "started": 2, "died": 2, "given_back": 0}
+    killed: dict[Any, Any] = {"delivered": 2, "started": 2, "died": 2, "given_back": 0}
     floor.client.hset(COUNTS + sha1(raw, usedforsecurity=False).hexdigest(), mapping=killed)
     floor.client.set(COUNTED, 1)
     floor.worker("--pool", pool)
