@@ -181,6 +181,8 @@ class Keeper:
         for lease in list(self._leases):
             with self._talking:
                 self._tell_of(lease)
+            if lease.acks or lease.chores:  # it was more than is told at once
+                self.notice()
             if lease.over:
                 self.release(lease)
 
