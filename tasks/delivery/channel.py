@@ -23,6 +23,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from .checks import REFUSE, server_check
 from .fairness import Turns
+from .getting import Gets
 from .keeper import Keeper, keeper_of
 from .lease import Held, Lease
 from .line import Claimed, LeaseGone, Line, Order
@@ -75,12 +76,12 @@ class LeaseChannel(PublishingChannel):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._arrived: deque[tuple[LeasedMessage, str]] = deque()
         self._lease: Lease | None = None
-        self._lease_of_gets: Lease | None = None
         self._keeper: Keeper | None = None
         self._lists: tuple[bytes, ...] = ()
         self._met: Any = None
         self.moment = Moment()
         self.starts = Starts(self)
+        self.gets = Gets(self)
         super().__init__(*args, **kwargs)
         self.lease_length = self.lease if isinstance(self.lease, timedelta) else timedelta(seconds=self.lease)
         self.turns = Turns(self.queue_order_strategy, dict(self.queue_weights))
@@ -102,7 +103,10 @@ class LeaseChannel(PublishingChannel):
     def keeper(self) -> Keeper:
         """This process's keeper for this server and these options."""
         if self._keeper is None:
-            params = {name: value for name, value in self._connparams().items() if name != "connection_class"}
+            params = self._connparams()
+            del params["connection_class"]
+            if "credential_provider" in params:  # kombu makes one for each question
+                params["credential_provider"] = type(params["credential_provider"])
             key = (repr(sorted(params.items(), key=str)), self.global_keyprefix, self.lease_length, self.deaths_max)
             self._keeper = keeper_of(key, self._make_keeper)
         return self._keeper
@@ -163,7 +167,7 @@ class LeaseChannel(PublishingChannel):
         queues, prefix = self.turns.queues, self.global_keyprefix
         keys = [f"{prefix}{self._q_for_pri(queue, step)}" for step in self.priority_steps for queue in queues]
         self._lists = tuple(key.encode() for key in keys)
-        self.line.armed = False
+        self.line.disarm()
 
     @property
     def speaks_in(self) -> float | None:
@@ -198,13 +202,8 @@ class LeaseChannel(PublishingChannel):
 
     def held_under(self) -> Lease:
         """The lease of what this channel claims; a new one when the last one was lost."""
-        last = self._lease
-        if last is not None and not last.begun and not last.usable:
-            last.retire()  # nothing was heard for a lease's length: what it began under may have been given back
-        if last is None or last.lost or last.retired:
-            last = self._lease = Lease(self.lease_length)
-            self.keeper.add(last)
-        return last
+        lease = self._lease = self.keeper.lease_after(self._lease)
+        return lease
 
     def listen(self) -> bool:
         """Read what the server has said. Returns whether a message was delivered."""
@@ -260,7 +259,7 @@ class LeaseChannel(PublishingChannel):
             message = message_read(one.raw, self, held, counts)
             delay = wait_before(message.headers, self.horizon, self.lease_length)
         except Undeliverable as refusal:
-            self._refuse(held, one.queue, refusal)
+            self.refuse(held, one.queue, refusal)
             return
         if delay is not None:
             self._settle(message, "later", str(delay))
@@ -277,6 +276,11 @@ class LeaseChannel(PublishingChannel):
         if certain or self.dispatch_is_seen or message.headers.get("eta"):
             held.waiting = True
             held.lease.chores.append(("waiting", held.number, "-"))
+
+    def waits_for_its_rate(self, message: LeasedMessage) -> None:
+        """It is in hand and hasn't started, for as long as it may take: nobody else waits for that."""
+        self._note_waiting(message, certain=True)
+        self.qos.others_may_begin(message.delivery_tag)
 
     dispatch_is_seen = False
     """Whether a message's `starting` is called before it is delivered to its consumer's end, if it starts at all."""
@@ -303,7 +307,8 @@ class LeaseChannel(PublishingChannel):
         if self._qos is not None:
             self._qos.forget(delivery_tag)
 
-    def _refuse(self, held: Held, queue: str, refusal: Undeliverable) -> None:
+    def refuse(self, held: Held, queue: str, refusal: Undeliverable) -> None:
+        """No worker can be given it."""
         logger.error("a message of queue %r can't be handed to a worker and goes to the intake: %s", queue, refusal)
         held.lease.let_go(held, "intake", refusal.reason)
         self.keeper.notice()
@@ -335,32 +340,13 @@ class LeaseChannel(PublishingChannel):
 
     def basic_get(self, queue: str, no_ack: bool = False, **kwargs: Any) -> LeasedMessage | None:
         """One message of *queue*, or None. It is held until it is settled, as any other."""
-        lease = self._lease_of_gets
-        if lease is None or lease.lost:
-            lease = self._lease_of_gets = Lease(self.lease_length)
-            self.keeper.add(lease)
-        lists = tuple(f"{self.global_keyprefix}{self._q_for_pri(queue, step)}".encode() for step in self.priority_steps)
-        order, asked_at = Order((queue,), lists, (1,), 0), time.monotonic()
-        keys, words = self.line.question(lease, order, 1, lease.take_acks(), waiting=False)
-        try:
-            claimed = self.line.claimed(lease, order, asked_at, self._scripts.run("claim", keys, words))
-        except LeaseGone:
-            self.keeper.lost(lease)
-            return self.basic_get(queue, no_ack)
-        for one in claimed:
-            held = lease.take_up(one.number, one.raw, counted=one.counts.delivered > 0, waiting=False)
-            try:
-                message = message_read(one.raw, self, held, one.counts)
-            except Undeliverable as refusal:
-                self._refuse(held, queue, refusal)
-                return self.basic_get(queue, no_ack)
-            if no_ack:
-                self._settle(message, "ack")
-                self.keeper.notice()
-            else:
-                self.qos.append(message, message.delivery_tag)
-            return message
-        return None
+        message = self.gets.next_of(queue)
+        if message is not None and no_ack:
+            self._settle(message, "ack")
+            self.keeper.notice()
+        elif message is not None:
+            self.qos.append(message, message.delivery_tag)
+        return message
 
     def _purge(self, queue: str) -> int:
         scheduled = schedule_purge(self._scripts.client, self.lists_of(queue), prefix=self.global_keyprefix)
@@ -378,7 +364,7 @@ class LeaseChannel(PublishingChannel):
                 message, _ = self._arrived.pop()
                 self._settle(message, "back")
             self.starts.tell()
-            for lease in (self._lease, self._lease_of_gets):
+            for lease in (self._lease, self.gets.lease):
                 if lease is not None:
                     self._leave(lease)
         super().close()

@@ -31,7 +31,9 @@ TOO_LARGE: Final = "too_large"
 """More bytes than `message_max_bytes`."""
 DIED_TOO_OFTEN: Final = "died_too_often"
 """So many workers died while they ran it as `deaths_max` allows."""
-REASONS: Final = (UNDECODABLE, NOT_AN_ENVELOPE, TOO_LARGE, DIED_TOO_OFTEN)
+NO_LIST: Final = "no_list"
+"""It was to go back to its list, and something else is there under the list's name."""
+REASONS: Final = (UNDECODABLE, NOT_AN_ENVELOPE, TOO_LARGE, DIED_TOO_OFTEN, NO_LIST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

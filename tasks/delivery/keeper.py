@@ -69,6 +69,15 @@ class Keeper:
                 self._started = True
         self._wake.set()
 
+    def lease_after(self, last: Lease | None) -> Lease:
+        """What to claim under: *last* as long as it is good, else a new one."""
+        if last is not None and not last.begun and not last.usable:
+            last.retire()  # nothing was heard for a lease's length: what it began under may have been given back
+        if last is None or last.lost or last.retired:
+            last = Lease(self.length)
+            self.add(last)
+        return last
+
     def notice(self) -> None:
         """Something is to be told. Cheap: the thread is woken only out of a long sleep."""
         if not self._busy:
@@ -93,9 +102,11 @@ class Keeper:
                         renew_at = time.monotonic() + self._renew()
                     self._tell()
                 is_away = False
-            except (RedisError, OSError) as error:
+            except Exception as error:  # if this thread ended, all that is held would run twice
                 if not is_away:  # the worker's own attempts to reconnect are in its log
-                    logger.warning("leases can't be renewed now, trying again and again: %s", type(error).__name__)
+                    unforeseen = not isinstance(error, RedisError | OSError)
+                    said = "leases can't be renewed now, trying again and again: %s"
+                    logger.warning(said, type(error).__name__, exc_info=unforeseen)
                 is_away = True
                 renew_at = time.monotonic() + min(AFTER_FAILURE, self.length.total_seconds() / 40)
             if not self._busy:
@@ -139,7 +150,7 @@ class Keeper:
             return NOTHING_TO_KEEP
         with self._talking:
             asked_at = time.monotonic()
-            leases = [lease for lease in self._leases if lease.begun]
+            leases = [lease for lease in tuple(self._leases) if lease.begun]  # others may join meanwhile
             more, until_next, *lost = self._call("renew", leases)
             gone = {owner.decode() for owner in lost}
             for lease in leases:
@@ -170,6 +181,8 @@ class Keeper:
         for lease in list(self._leases):
             with self._talking:
                 self._tell_of(lease)
+            if lease.acks or lease.chores:  # it was more than is told at once
+                self.notice()
             if lease.over:
                 self.release(lease)
 

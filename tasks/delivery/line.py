@@ -56,6 +56,8 @@ class _Sent:
     chores: list[tuple[str, int, str]]
     order: Order | None
     at: float
+    current: bool = True
+    """Whether its order is still the one by which the server is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,13 @@ class Line:
         """Whether an answer has been waited for in vain."""
         under_way = self._under_way
         return bool(under_way) and time.monotonic() - under_way[0].at > ANSWER_WITHIN
+
+    def disarm(self) -> None:
+        """Other lists count from now on. What is under way doesn't look at them, whatever it brings."""
+        with self._sending:
+            self.armed = False
+            for sent in self._under_way:
+                sent.current = False
 
     def greet(self, connection: Any) -> None:
         """A connection has just been made: ask to be told of pushes, and leave the scripts there."""
@@ -198,7 +207,7 @@ class Line:
                 raise LeaseGone(sent.lease.owner)
             return []
         claimed = self.claimed(sent.lease, sent.order, sent.at, answer)
-        self.armed = answer[0] == 0
+        self.armed = answer[0] == 0 and sent.current
         return claimed
 
     def pending(self, connection: Any) -> bool:

@@ -57,7 +57,7 @@ class LeasedMessage(base.Message):  # type: ignore[misc] # see kombu_parts
 
     def __del__(self) -> None:
         held = self.held
-        if held is not None and held.number in held.lease.held:
+        if held is not None and (held.lease.lost or held.number in held.lease.held):
             self.channel.forget(self.delivery_tag)
             held.lease.forget(held)
 
@@ -86,7 +86,7 @@ def message_read(raw: bytes, channel: Any, held: Held, counts: Counts) -> Leased
 def _envelope(raw: bytes) -> dict[str, Any]:
     try:
         payload = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter: it is nested too deep
         raise Undeliverable(UNDECODABLE, str(error)) from error
     if not isinstance(payload, dict) or not isinstance(payload.get("properties"), dict):
         raise Undeliverable(NOT_AN_ENVELOPE, "it is no object with properties")

@@ -20,7 +20,7 @@ HELD: Final = "tasks.held:"
 """Hash, one an owner: number of the claim → when it was claimed, the list it came from, the message's bytes."""
 
 WAITING: Final = "tasks.waiting:"
-"""Set, one an owner: numbers of what is held and has not been started."""
+"""Set, one an owner: numbers of what is held and has not been started; "closed" when it may claim no more."""
 
 COUNTS: Final = "tasks.counts:"
 """Hash, one a message (by SHA-1 of its bytes) that was handed out before: delivered, started, died, given_back."""

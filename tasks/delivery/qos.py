@@ -85,6 +85,10 @@ class LeaseQoS(base.QoS):  # type: ignore[misc] # kombu has no types
             return False
         return not held.alone or all(other.waiting for other in tuple(self._in_hand.values()))
 
+    def others_may_begin(self, delivery_tag: str) -> None:
+        """It was to run by itself, and nobody knows when."""
+        self._alone.discard(delivery_tag)
+
     def _take(self, delivery_tag: str) -> Held | None:
         self._alone.discard(delivery_tag)
         return self._in_hand.pop(delivery_tag, None)

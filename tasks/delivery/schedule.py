@@ -40,7 +40,8 @@ def wait_before(headers: Mapping[str, Any], horizon: float, lease: timedelta) ->
     wait = due_at - datetime.now(UTC)
     if wait.total_seconds() <= horizon:
         return None
-    return max(int((wait - min(lease, wait)).total_seconds() * 1000), 1)
+    early = min(lease.total_seconds(), horizon)  # earlier it would only be sent back again
+    return max(int((wait.total_seconds() - early) * 1000), 1)
 
 
 def schedule_purge(client: Redis, lists: Collection[str], *, prefix: str = "") -> int:

@@ -48,8 +48,12 @@ def leased(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Callable[..., A
     decoded = isinstance(consumer.pool, TaskPool) and _TYPES_THAT_CROSS.issuperset(_types_read())
 
     def on_message(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any) -> Any:
-        if not _is_plain(message, body) or buckets[task.name] is not None or not consumer._maximum_prefetch_restored:
-            return ordinary(message, body, ack, reject, callbacks)
+        bucket = buckets[task.name]
+        if not _is_plain(message, body) or bucket is not None or not consumer._maximum_prefetch_restored:
+            taken = ordinary(message, body, ack, reject, callbacks)
+            if bucket and bucket.contents and bucket.contents[-1][0]._message is message:
+                message.channel.waits_for_its_rate(message)
+            return taken
         request = request_of(
             message,
             on_ack=message.ack_log_error,

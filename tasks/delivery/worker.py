@@ -20,6 +20,8 @@ from celery.concurrency import solo
 from celery.concurrency.asynpool import AsynPool
 from celery.exceptions import InvalidTaskError, WorkerLostError
 from celery.worker import state
+from celery.worker.consumer import Consumer
+from kombu.log import get_logger
 from kombu.utils.imports import symbol_by_name
 
 from .child_deaths import deaths_seen_at_once
@@ -30,13 +32,17 @@ from .message import LeasedMessage
 from .reconnecting import flush_gently, work_goes_on
 from .strategy import CELERYS, leased
 
+logger = get_logger(__name__)
+
 
 class LeasedRequest:
     """Mixed into a task's request class."""
 
     _message: Any
     _cut = False
+    id: str
     task: Any
+    reject: Any
 
     def __init__(self, message: Any, **kwargs: Any) -> None:
         try:
@@ -69,26 +75,42 @@ class LeasedRequest:
     def acknowledge(self) -> None:
         """It is done. What was cut short under gevent isn't, though Celery believes that it went well: it goes back."""
         if self._cut:
-            self.reject(requeue=True)  # type: ignore[attr-defined]
+            self.reject(requeue=True)
         else:
             super().acknowledge()  # type: ignore[misc]
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
-        """It failed; perhaps because its process is gone."""
+        """It failed; perhaps because its process is gone, or had no memory left, which counts as the same."""
         error = exc_info.exception
         if isinstance(error, einfo.ExceptionWithTraceback):  # type: ignore[attr-defined] # not in its types
             error = error.exc
-        lost = isinstance(error, (WorkerLostError, SystemExit, KeyboardInterrupt))
+        lost = isinstance(error, (WorkerLostError, SystemExit, KeyboardInterrupt, MemoryError))
         held = getattr(self._message, "held", None)
         if lost and held is not None and not _stopping():
             held.died = True
+        if isinstance(error, MemoryError):  # Celery would end the whole worker for it, and the next, and so on
+            exc_info = self._worker_lost_info(error)  # type: ignore[attr-defined]
         return super().on_failure(exc_info, *args, **kwargs)  # type: ignore[misc]
 
     def revoked(self) -> bool:
-        """Also what isn't ours any more is not to be run."""
+        """Also what isn't ours any more is not to be run. If it is after all, as the server will say, it goes back."""
         if isinstance(self._message, LeasedMessage) and not self._message.ours:
+            if state.requests.get(self.id) is self:  # it may have come again, under a new lease
+                state.task_ready(self)
+            self.reject(requeue=True)
             return True
         return bool(super().revoked())  # type: ignore[misc]
+
+
+def refused(consumer: Any, message: Any, error: Exception) -> None:
+    """Take the place of `Consumer.on_decode_error`, which drops a message whose body can't be decoded."""
+    held = getattr(message, "held", None)
+    if held is None:  # remote control
+        Consumer.on_decode_error(consumer, message, error)
+        return
+    logger.error("the body of a message can't be decoded, so it goes to the intake: %s", error)
+    held.refused = UNDECODABLE
+    message.reject()
 
 
 def _stopping() -> bool:
@@ -112,6 +134,8 @@ class Leases(bootsteps.StartStopStep):
         super().__init__(c, **kwargs)
         self._checked = False
         c.on_close = partial(work_goes_on, c)  # the blueprint has Celery's own, for the end
+        if type(c).on_decode_error is Consumer.on_decode_error:  # else somebody keeps such messages himself
+            c.on_decode_error = partial(refused, c)
         for task in c.app.tasks.values():
             task.Request = leased_request(symbol_by_name(task.Request))
             if task.Strategy == CELERYS:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -55,6 +55,9 @@ class ScriptClient:
             self._loaded = scripts_load(self.client.execute_command)
         try:
             return self._evalsha(name, keys, arguments)
+        except ReadOnlyError:  # it was the primary; who connects anew may come to the server that is
+            self.client.connection_pool.disconnect(inuse_connections=False)
+            raise
         except NoScriptError:  # the server was restarted, or its scripts were flushed
             self._loaded = scripts_load(self.client.execute_command)
             return self._evalsha(name, keys, arguments)

@@ -35,6 +35,9 @@ for i = 11 + queues, #ARGV do
     redis.call('HDEL', KEYS[2], number)
 end
 
+-- Its channel is closed, and this was on its way: nobody would hear of what it brings.
+if redis.call('SISMEMBER', KEYS[3], 'closed') == 1 then return { 1 } end
+
 local reply, counted = { 0 }, redis.call('EXISTS', P .. 'tasks.counted') == 1
 
 local function tell(number, place, raw)
@@ -103,9 +106,9 @@ for first = 0, #KEYS - lists - 1, queues do
 end
 
 if room > 0 then
-    local all = {}
-    for i = lists + 1, #KEYS do all[#all + 1] = KEYS[i] end
-    redis.call('EXISTS', unpack(all))
+    for i = lists + 1, #KEYS, 1000 do -- Lua's stack takes no more than 8,000 words at once
+        redis.call('EXISTS', unpack(KEYS, i, math.min(i + 999, #KEYS)))
+    end
 else
     reply[1] = 1
 end

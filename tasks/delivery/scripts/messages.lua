@@ -49,7 +49,16 @@ local function counts_read(P, raw)
     return { tonumber(found[1] or 0), tonumber(found[2] or 0), tonumber(found[3] or 0), tonumber(found[4] or 0) }
 end
 
--- Back to the end of its list that is popped next, or into the intake if it has killed too often.
+-- To the end of its list that is popped next. Where something else is under the list's name, an error here would stop
+-- whoever renews, and with it everybody: then it goes to the intake.
+local function push_back(P, id, key, raw, owner, now)
+    local pushed = redis.pcall('RPUSH', key, raw)
+    if type(pushed) == 'table' and pushed.err then
+        intake_add(P, id, 'no_list', key, raw, counts_read(P, raw), owner, now)
+    end
+end
+
+-- Back to its list, or into the intake if it has killed too often.
 local function hand_back(P, owner, number, record, started, died, deaths_max, now)
     local key, raw = key_and_raw(record)
     local counts = counts_add(P, raw, started, died)
@@ -57,6 +66,6 @@ local function hand_back(P, owner, number, record, started, died, deaths_max, no
         intake_add(P, owner .. ':' .. number, 'died_too_often', key, raw, counts, owner, now)
         redis.call('DEL', P .. 'tasks.counts:' .. redis.sha1hex(raw))
     else
-        redis.call('RPUSH', key, raw)
+        push_back(P, owner .. ':' .. number, key, raw, owner, now)
     end
 end

@@ -75,7 +75,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0
     local record = redis.call('HGET', KEYS[4], id)
     if record then
         local key, raw = key_and_raw(record)
-        redis.call('RPUSH', key, raw)
+        push_back(P, id, key, raw, '', now)
     end
     redis.call('HDEL', KEYS[4], id)
     redis.call('ZREM', KEYS[3], id)

@@ -10,7 +10,8 @@
 --         later, delay (ms)  not before so long from now
 --         waiting, -         not started yet (detail "again": this may be the second time it is said)
 --         started, -         it is about to run
---         beyond, -          give back all that has a higher number than this
+--         beyond, -          give back all that has a higher number than this, and be given nothing more: its channel is
+--                            closed, and whatever it claimed may arrive after this
 -- Returns 1, or -1 if the lease is lost: then nothing was done. A message that isn't held any more is passed over, so
 -- calling it twice does no harm. Messages given back together should come with the highest number first.
 
@@ -72,6 +73,7 @@ local function beyond(known)
             does.back(number, record)
         end
     end
+    redis.call('SADD', KEYS[3], 'closed')
 end
 
 for i = 4, #ARGV, 3 do

@@ -80,3 +80,10 @@ def kill(self: Any, whom: str) -> None:
         os._exit(3)
     os.kill({"child": os.getpid(), "parent": os.getppid()}[whom], signal.SIGKILL)
     Event().wait(60)  # until it has happened
+
+
+@app.task(name="jobs.exhaust")
+def exhaust() -> None:
+    """There is no memory for it."""
+    _write("began exhaust")
+    raise MemoryError

@@ -173,3 +173,25 @@ def test_where_less_was_found_than_there_was_room_for_the_server_tells_of_the_ne
     assert speaking.can_read(timeout=30)
     assert line.read(speaking) == []
     assert not line.armed
+
+
+def test_an_answer_that_was_asked_for_by_other_lists_promises_nothing(client: Redis, speaking: Any) -> None:
+    """A queue has been added meanwhile. Its messages would wait for the next look."""
+    line: Any = Line(prefix="", deaths_max=3, most_bytes=1000)
+    lease = Lease(LEASE)
+    line.greet(speaking)
+    line.claim(speaking, lease, Order(("q",), (b"q",), (1,), 0), 1, waiting=False)
+    line.disarm()
+    assert taken(line.read(speaking)) == []
+    assert not line.armed
+    line.claim(speaking, lease, Order(("q", "r"), (b"q", b"r"), (1, 1), 0), 1, waiting=False)
+    line.read(speaking)
+    assert line.armed
+
+
+def test_more_lists_than_lua_can_take_at_once_are_all_looked_at(client: Redis) -> None:
+    """A queue for each customer, and a list for each urgency."""
+    put(client, "a", key="k9999")
+    lists = tuple(f"k{number}".encode() for number in range(10_000))
+    order = Order(tuple(map(bytes.decode, lists)), lists, (1,) * len(lists), 0)
+    assert taken(Owner(client).claim(order=order)) == ["a"]

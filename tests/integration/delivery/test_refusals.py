@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ReadOnlyError
 
 from project.local.ports import HOST, FreePorts
 from project.local.valkey import BrokerValkey
+from tasks.delivery.scripts import ScriptClient
 from tasks.testing.waiting import eventually
 from tests.conformance.broker.floor import Floor
 from tests.conformance.broker.subjects import LEASE, Subject
@@ -58,6 +60,18 @@ def test_a_worker_goes_on_when_its_primary_was_a_replica_for_a_while(server: Red
 
     carried_out(floor, "after")
     assert floor.said("held").count("finished") >= 1
+
+
+def test_who_is_told_that_the_primary_is_a_replica_now_connects_anew(server: Redis) -> None:
+    """Its name may lead to the new primary. On the old connection no lease would ever be renewed again."""
+    scripts = ScriptClient(server)
+    before = server.client_id()
+    server.replicaof(HOST, 1)
+    with pytest.raises(ReadOnlyError):
+        scripts.run("publish", ["seen", "q"], [1, 1000, "message"])
+    assert server.client_id() != before
+    server.replicaof("NO", "ONE")
+    assert scripts.run("publish", ["seen", "q"], [1, 1000, "message"]) == 1
 
 
 def carried_out(floor: Floor, mark: str) -> None:

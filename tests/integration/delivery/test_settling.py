@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from tasks.delivery.inspection import lists_in_hand
-from tasks.delivery.intake import DIED_TOO_OFTEN, UNDECODABLE, intake_peek
+from tasks.delivery.intake import DIED_TOO_OFTEN, NO_LIST, UNDECODABLE, intake_peek
 from tasks.delivery.line import Order
 from tasks.delivery.names import COUNTED, COUNTS, EXPIRED, LATER, LATER_MESSAGES, OWNERS, WAITING
 from tests.integration.delivery.owner import Owner
@@ -154,8 +154,12 @@ def test_what_a_closed_channel_never_heard_of_goes_back_without_blame(client: Re
     owner = with_messages(client, "a", "b", "c", "d")
     owner.settle(("beyond", 2))
     assert owner.held() == {1, 2}
+    assert owner.ask(2, acks=[(2, "")]) == [1], "a claim that was on its way: nobody would hear of what it brings"
+    assert owner.held() == {1}
     assert client.lrange("q", 0, -1) == [b"d", b"c"]
     assert counts(client) == [{"delivered": 1, "started": 0, "died": 0, "given_back": 1}] * 2
+    assert client.smembers(WAITING + owner.name) == {b"closed"}
+    owner.renew(what="end")
     assert not client.exists(WAITING + owner.name)
 
 
@@ -166,4 +170,22 @@ def test_an_acknowledgement_takes_the_counts_along(client: Redis) -> None:
     client.hset(COUNTS + "-", "died", 1)
     owner.settle(("ack", 1, "of-a"), ("ack", 2))
     assert client.keys(COUNTS + "*") == [(COUNTS + "-").encode()]
+    assert owner.held() == set()
+
+
+@pytest.mark.parametrize("how", ["back", "died", "later", "expired"])
+def test_what_has_no_list_to_go_back_to_goes_to_the_intake_and_stops_nobody(client: Redis, how: str) -> None:
+    """Somebody has written a value of another kind under the queue's name: else nobody could renew any more."""
+    owner, other = with_messages(client, "a"), Owner(client)
+    client.set("q", "not a list")
+    other.claim()
+    if how == "expired":
+        owner.expire()
+    else:
+        assert owner.settle((how, 1, "1")) == 1
+        client.zadd(LATER, {f"{owner.name}:1": 1}, xx=True)
+    assert other.renew()[2:] == []
+    (entry,) = intake_peek(client)
+    assert (entry.reason, entry.raw, entry.queue) == (NO_LIST, b"a", "q")
+    assert not client.exists(LATER, LATER_MESSAGES)
     assert owner.held() == set()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha1
+from typing import Any, cast
 from uuid import uuid4
 
 import pytest
 
+from tasks.delivery.names import COUNTED, COUNTS
 from tasks.testing.waiting import eventually
 from tests.integration.delivery.floor import Floor
 from tests.integration.delivery.publishing import app_for
@@ -87,6 +90,22 @@ def test_a_rate_limited_job_waits_and_the_others_dont(floor: Floor, pool: str) -
     floor.ended("seldom 0", *names, within=MINUTE)
     assert not floor.diary["began seldom 1"]
     assert all(floor.diary[f"began {name}"] == 1 for name in names)
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_what_waits_for_its_rate_before_it_runs_by_itself_keeps_nobody_waiting(floor: Floor, pool: str) -> None:
+    """Its workers have died of it so often that the next time is the last one, which may be in an hour."""
+    floor.send("jobs.note_seldom", "seldom 0")
+    floor.send("jobs.note_seldom", "seldom 1")
+    raw = cast("list[bytes]", floor.client.lrange("jobs", 0, 0))[0]
+    killed: dict[Any, Any] = {"delivered": 2, "started": 2, "died": 2, "given_back": 0}
+    floor.client.hset(COUNTS + sha1(raw, usedforsecurity=False).hexdigest(), mapping=killed)
+    floor.client.set(COUNTED, 1)
+    floor.worker("--pool", pool)
+    for number in range(3):
+        floor.send("jobs.note", number)
+    floor.ended("seldom 0", "0", "1", "2")
+    assert not floor.diary["began seldom 1"]
 
 
 @POOLS

@@ -65,6 +65,18 @@ def test_a_job_that_kills_its_process_goes_to_the_intake_and_takes_nobody_with_i
     assert all(diary[f"began {number}"] == 1 for number in range(12))
 
 
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_a_job_for_which_there_is_no_memory_ends_no_worker_and_goes_to_the_intake(floor: Floor, pool: str) -> None:
+    """Celery ends the worker for it, and then whichever takes the job next."""
+    worker = floor.worker("--pool", pool)
+    floor.send("jobs.exhaust")
+    floor.send("jobs.note", "after")
+    floor.ended("after")
+    (entry,) = eventually(floor.intake, because=worker.recent_logs)
+    assert (entry.reason, entry.died, floor.diary["began exhaust"]) == ("died_too_often", 3, 3)
+    assert worker.status == "running"
+
+
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGQUIT"])
 def test_a_stopping_worker_gives_everything_back_at_once_and_nothing_has_died(floor: Floor, how: str) -> None:
     """A deploy stops workers all day; that is no death, and nobody waits for a lease."""
@@ -88,9 +100,12 @@ def test_a_stopping_worker_gives_everything_back_at_once_and_nothing_has_died(fl
 BAD = {
     "no JSON": b"\xff\xfe garbage",
     "no object": b"[1, 2]",
+    "nested without an end": b"[" * 100_000,
     "no properties": b'{"body": "x"}',
     "no base64": b'{"body": "abc", "headers": {}, "properties": {"body_encoding": "base64", "delivery_tag": "1"}}',
     "a task without an id": b'{"body": "W10=", "headers": {"task": "jobs.note"}, "properties": {"delivery_tag": "1"}}',
+    "a body that is no JSON": b'{"body": "[1", "content-type": "application/json", "content-encoding": "utf-8", '
+    b'"headers": {"task": "jobs.note", "id": "1"}, "properties": {"delivery_tag": "1"}}',
     "a body that is no triple": b'{"body": "[1]", "content-type": "application/json", "content-encoding": "utf-8", '
     b'"headers": {"task": "jobs.note", "id": "1"}, "properties": {"delivery_tag": "1"}}',
 }
@@ -129,6 +144,22 @@ def test_cut_connections_lose_nothing_and_double_nothing(floor: Floor) -> None:
     eventually(cut, within=timedelta(seconds=60), because=floor.workers[0].recent_logs)
     diary = floor.ended(*map(str, range(150)))
     assert set(diary.values()) == {1}
+
+
+def test_a_worker_that_lost_its_lease_has_room_again_for_as_much_as_before(floor: Floor) -> None:
+    """What it drops, as it is somebody else's now, must not count as in hand."""
+    frozen = floor.worker(lease=timedelta(seconds=1))
+    floor.worker("--queues", "nothing", lease=timedelta(seconds=1))  # whose keeper gives back what was held
+    for number in range(2):
+        floor.send("jobs.note", f"later {number}", countdown=6)
+    eventually(lambda: floor.held() == 2)
+    frozen.kill("SIGSTOP")
+    eventually(lambda: floor.waiting() == 2)
+    frozen.kill("SIGCONT")
+    floor.ended("later 0", "later 1")
+    eventually(lambda: floor.held() == 0)
+    floor.send("jobs.note", "after")
+    assert set(floor.ended("after").values()) == {1}
 
 
 def test_a_stock_worker_finishes_the_queue_of_a_killed_one(floor: Floor) -> None:
