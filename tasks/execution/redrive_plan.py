@@ -97,10 +97,7 @@ def plan_of(
         )
     sent = replace(remains, headers=_headers(remains, generation))
     request = stand_in(sent)
-    try:
-        members = members_of(request)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise RedriveRefused(letter.task_id, f"what is to follow it can't be read ({error})") from error
+    members = members_of(request)
     return Plan(
         letter=letter,
         remains=sent,

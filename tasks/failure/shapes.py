@@ -37,6 +37,12 @@ def payload_flaw(payload: Any) -> str:
 def _follows_flaw(follows: Mapping[str, Any]) -> str:
     for name in _LISTS:
         links = follows.get(name) or []
-        if not isinstance(links, list | tuple) or not all(isinstance(link, Mapping) for link in links):
+        if not isinstance(links, list | tuple) or not all(_is_signature(link) for link in links):
             return f"its {name} are no list of signatures"
     return ""
+
+
+def _is_signature(link: Any) -> bool:
+    if not isinstance(link, Mapping) or not isinstance(link.get("task"), str):
+        return False
+    return all(isinstance(link.get(name) or {}, Mapping) for name in ("options", "kwargs"))

@@ -36,7 +36,7 @@ def spoilt(**fields: Any) -> DeadLetter:
         *(({"body": body}, flaw) for body, flaw in UNREADABLE),
         ({"headers": "text"}, "its headers are no mapping"),
         ({"properties": [1]}, "its properties are no mapping"),
-        ({"body": '[[1], {}, {"chain": [{"task": "redrive.follow", "options": 1}]}]'}, "what is to follow it can't"),
+        ({"body": '[[1], {}, {"chain": [{"task": "redrive.follow", "options": 1}]}]'}, "its chain are no list"),
     ],
 )
 def test_one_among_many_does_not_keep_the_others(fields: dict[str, Any], reason: str) -> None:
