@@ -18,7 +18,7 @@ from tasks.enqueue import leaving
 from tasks.enqueue.bounded import BoundedCelery
 from tasks.enqueue.models import OutboxMessage
 from tasks.enqueue.relay import BATCH, BrokerAway, Relay
-from tests.servers.embedded import plain
+from tests.servers.brokers import BrokerServers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 A_MINUTE = 60.0
@@ -29,12 +29,18 @@ def take_note(number: int) -> None:
     """Does nothing: no worker runs here."""
 
 
+@pytest.fixture
+def broker(broker_servers: BrokerServers) -> str:
+    """The URL of a broker of this process's own, as Celery's transport takes it: here it is filled and emptied."""
+    return broker_servers.empty_database("valkey")
+
+
 @pytest.fixture(params=["lease", "stock"])
-def app(request: pytest.FixtureRequest, clean_broker: str) -> Iterator[Celery]:
+def app(request: pytest.FixtureRequest, broker: str) -> Iterator[Celery]:
     """The project's app on the transport that it has, and on Celery's own."""
     app = BoundedCelery("refusals-test", set_as_current=False)
     app.config_from_object("project.settings.test", namespace="CELERY")
-    app.conf.update(broker_url=clean_broker if request.param == "lease" else plain(clean_broker))
+    app.conf.update(broker_url=broker if request.param == "stock" else broker.replace("redis://", "redis+lease://"))
     yield app
     app.close()
 
@@ -56,9 +62,9 @@ def connected(relay: Relay) -> Relay:
 
 
 @pytest.fixture
-def server(clean_broker: str) -> Iterator[Any]:
+def server(broker: str) -> Iterator[Any]:
     """The broker, as whoever runs it sees it."""
-    with Redis.from_url(plain(clean_broker)) as client:
+    with Redis.from_url(broker) as client:
         yield client
 
 
@@ -87,7 +93,7 @@ def test_a_full_broker_is_no_messages_fault(
     relay = connected
     if is_new:
         relay.disconnect()
-        server.flushall()
+        server.flushdb()
     for number in range(3):
         take_note.enqueue(number)
     server.config_set("maxmemory-policy", "noeviction")
@@ -108,7 +114,7 @@ def test_a_broker_that_has_forgotten_its_queues_is_told_of_them_again(connected:
     """A failover without its memory, while the relay was connected."""
     for number in range(3):
         take_note.enqueue(number)
-    server.flushall()
+    server.flushdb()
 
     done = connected.send_batch()
 
