@@ -120,9 +120,10 @@ def test_a_database_of_somebody_elses_that_went_away_is_the_bodys_affair() -> No
 def _be_frozen() -> None:
     """Longer in a transaction than the server lets anybody idle there."""
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '1ms'")
         cursor.execute("SELECT pg_backend_pid()")
         (pid,) = cursor.fetchone()
+        # The last that it says: what it said while the server ends the session would hide why that was ended.
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '1ms'")
         gone = elsewhere(lambda: _is_gone(pid))
         eventually(gone)
         cursor.execute("SELECT 1")
