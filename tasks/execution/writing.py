@@ -2,11 +2,12 @@
 
     written ──▶ the attempt is over
      │  ▲
-     │  └── a lock, a deadlock, a time-out, frozen for too long: rolled back for certain, and written again, TRIES times
+     │  └── a lock, a deadlock, a time-out, frozen for too long, a session lost before the commit was asked for:
+     │      rolled back for certain, and written again, TRIES times
      └── not even then, or cut off by the soft time limit in the middle of it: NotWritten
 
 After NotWritten the message goes back to the broker as it came, and its next delivery finds what a crash here would
-have left. Where a session is lost otherwise (`rows.lost`), what became of the commit is unknown, and is not for here.
+have left. Where a session is lost at the commit, what became of that is unknown, and is not for here (`rows.lost`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import DatabaseError, transaction
+from django.db import Error, transaction
 
 from ..enqueue import rows
 from ..failure.remains import FOLLOWS
@@ -43,15 +44,20 @@ def written(task: ReliableTask[..., Any], write: Callable[[], T]) -> T:
     request: Any = task.request
     follows = {name: getattr(request, name) for name in FOLLOWS}
     for left in reversed(range(TRIES)):
+        session, committing = None, False
         try:
             with transaction.atomic(using=rows.alias()):
-                return write()
+                session = rows.session()
+                result = write()
+                committing = True
         except SoftTimeLimitExceeded as error:  # it is for the body, and that is through
             raise NotWritten from error
-        except DatabaseError as error:
-            if not rows.in_the_way(error):
+        except Error as error:
+            if not (rows.in_the_way(error) or (rows.lost(error, session) and not committing)):
                 raise
             if not left:
                 raise NotWritten from error
             request.update(follows)
+        else:
+            return result
     raise AssertionError("the last try returns or raises")

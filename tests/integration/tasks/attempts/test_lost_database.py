@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,11 +13,9 @@ from django.db import OperationalError, connection, transaction
 
 from tasks.enqueue.models import OutboxMessage
 from tasks.execution.continuation import continue_after
-from tasks.testing.waiting import eventually
 from tests.concurrency import at_once
 from tests.integration.tasks.attempts.acts import (
     EVERY,
-    elsewhere,
     follows,
     in_body,
     inside,
@@ -119,38 +119,64 @@ def test_a_database_of_somebody_elses_that_went_away_is_the_bodys_affair() -> No
 
 def _be_frozen() -> None:
     """Longer in a transaction than the server lets anybody idle there."""
+    session = select.poll()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        (pid,) = cursor.fetchone()
+        session.register(connection.connection, select.POLLRDHUP)
         # The last that it says: what it said while the server ends the session would hide why that was ended.
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '1ms'")
-        gone = elsewhere(lambda: _is_gone(pid))
-        eventually(gone)
+        assert session.poll(10_000), "the server didn't end the session"
         cursor.execute("SELECT 1")
 
 
-def _is_gone(pid: int) -> bool:
+def _be_cut_off() -> None:
+    """By a restart of the server, or by a network between, that says nothing of why."""
+    connection.connection.pgconn.finish()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", [pid])
-        return bool(cursor.fetchone()[0] == 0)
+        cursor.execute("SELECT 1")
 
 
+@pytest.mark.parametrize("happens", [_be_frozen, _lose_connection, _be_cut_off])
 @pytest.mark.parametrize("act", [outside, plain], ids=lambda act: act.name)
-def test_a_worker_that_freezes_in_the_middle_of_an_end_writes_it_when_it_thaws(
-    act: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_session_that_is_lost_in_the_middle_of_an_end_is_made_anew_and_the_end_written(
+    act: Any, happens: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server has ended its session, and rolled back. The effect has happened: the job must not die of that."""
-    freezes = [_be_frozen]
+    """The server has rolled back. The effect has happened: the job must not die of that, nor do it again."""
+    happening = [happens]
 
     def once(task: Any, result: Any) -> None:
         continue_after(task, result)
-        if freezes:
-            freezes.pop()()
+        if happening:
+            happening.pop()()
 
     monkeypatch.setattr("tasks.execution.effects.continue_after", once)
     task_id = act.enqueue("k")
 
     assert deliver(act, "k", task_id=task_id, **follows()) == "result"
+    assert (job(task_id).state, states("attempts.go_on")) == ("succeeded", ["queued"])
+
+
+@pytest.mark.parametrize("act", [outside, plain], ids=lambda act: act.name)
+def test_an_end_whose_commit_is_not_answered_is_not_written_twice(act: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have been committed, and here it was: the message comes again, and finds that."""
+
+    def commit() -> None:
+        monkeypatch.undo()
+        connection.commit()
+        connection.connection.pgconn.finish()
+        raise OperationalError("server closed the connection unexpectedly")
+
+    def then_lose_the_answer(task: Any, result: Any) -> None:
+        continue_after(task, result)
+        monkeypatch.setattr(connection, "commit", commit)
+
+    monkeypatch.setattr("tasks.execution.effects.continue_after", then_lose_the_answer)
+    task_id = act.enqueue("k")
+
+    answer = deliver(act, "k", task_id=task_id, **follows())
+    assert (type(answer), answer.requeue) == (Reject, True)
+    assert (job(task_id).state, states("attempts.go_on")) == ("succeeded", ["queued"])
+
+    deliver(act, "k", task_id=task_id, **follows())
     assert (job(task_id).state, states("attempts.go_on")) == ("succeeded", ["queued"])
 
 
