@@ -1,22 +1,25 @@
-"""Stock Celery and ours, side by side: the same app and the same options, another scheme in the URL."""
+"""Stock Celery, ours and an ideal, side by side: the same app and the same options, another scheme in the URL."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Final
 
 from benchmarks.broker import Broker
 from benchmarks.contender import CORES, Contender
-from benchmarks.couriers.publishing import QUEUE
+from benchmarks.couriers.publishing import QUEUE, WAITING, WORD
 
-STOCK, OURS = "Celery", "leased"
+STOCK, OURS, IDEAL = "Celery", "leased", "ideal"
 POOLS: Final = {
     "prefork": ("--pool prefork --concurrency 2", 1, "prefork -c 2"),
     "threads": ("--pool threads --concurrency 4", CORES, f"{CORES} × threads -c 4"),
     "solo": ("--pool solo", CORES, f"{CORES} × solo"),
 }
 """Name → options, how many workers, and how the table calls it."""
+IDEAL_POOLS: Final = ("prefork", "solo")
 MODULE: Final = "benchmarks.couriers.celery"
+IDEAL_MODULE: Final = "benchmarks.couriers.ideal"
 
 
 def celery_contenders(broker: Broker, pools: list[str], *, prefetch: int, more: str) -> list[Contender]:
@@ -37,4 +40,25 @@ def _contender(broker: Broker, courier: str, pool: str, prefetch: int, more: str
         depth=lambda: broker.length(QUEUE),
         queue=QUEUE,
         environment={"BENCH_PREFETCH": str(prefetch)},
+    )
+
+
+def ideal_contenders(pools: list[str], directory: Path, *, more: str) -> list[Contender]:
+    """One worker of each pool that has all its messages already: what is left to a job if a broker costs nothing."""
+    return [_ideal(pool, directory / f"waiting-{pool}", more) for pool in pools if pool in IDEAL_POOLS]
+
+
+def _ideal(pool: str, file: Path, more: str) -> Contender:
+    file.write_bytes(bytes(WORD))
+    options, _, shape = POOLS[pool]
+    worker = f"-m celery -A {IDEAL_MODULE} worker {options} {more} --queues {QUEUE}"
+    return Contender(
+        courier=IDEAL,
+        pool=shape.removeprefix(f"{CORES} × "),
+        worker=(sys.executable, *worker.split()),
+        publisher=(sys.executable, "-m", IDEAL_MODULE),
+        url="ideal://",
+        depth=lambda: int.from_bytes(file.read_bytes(), sys.byteorder),
+        on_valkey=False,
+        environment={WAITING: str(file)},
     )

@@ -16,6 +16,9 @@ LATENCIES = "BENCH_LATENCIES"
 """Names the file to which the job `stamp` writes how late it was, in seconds."""
 URL = "BENCH_URL"
 """Names the server."""
+WAITING = "BENCH_WAITING"
+"""Names the file in which the ideal broker keeps how many jobs wait: a number of WORD bytes, as this machine has it."""
+WORD = 8
 QUEUE = "bench"
 
 

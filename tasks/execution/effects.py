@@ -23,7 +23,9 @@ from ..errors import ClaimLost, InvalidSettlement, OutcomeUnknown
 from ..failure.letters import letter_resolve
 from ..failure.remains import GENERATION
 from ..keys import fingerprint, key_for, without_defaults
+from ..signals import job_finished
 from .continuation import continue_after, drop_continuation
+from .ends import HEADER
 from .giving_up import run
 from .jobs import job_end, job_give_back
 from .ledger import Answer, Busy, Claim, Done
@@ -50,6 +52,11 @@ class Effect(Protocol):
 def plain(task: ReliableTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """No ledger: a body that may run as often as it is delivered."""
     result = run(task, args, kwargs)
+    if _stands_alone(task):
+        crashpoints.reach("before_commit", task.name)
+        written(task, partial(job_end, task, "succeeded"), at_once=True)
+        crashpoints.reach("after_commit", task.name)
+        return result
 
     def end() -> None:
         _ended_well(task, result)
@@ -171,6 +178,13 @@ def _ended_well(task: ReliableTask[..., Any], result: Any) -> bool:
     member_succeeded(task, result)
     continue_after(task, result)
     return True
+
+
+def _stands_alone(task: ReliableTask[..., Any]) -> bool:
+    """Whether nothing is to be written with the end of the job but that: nothing follows it, and nobody is told."""
+    request: Any = task.request
+    follows = request.chain or request.callbacks or request.chord or getattr(request, HEADER, None)
+    return not (follows or getattr(request, GENERATION, None) or job_finished.has_listeners(type(task)))
 
 
 def _replayed(task: ReliableTask[..., Any], done: Done) -> Any:

@@ -13,10 +13,11 @@ have left. Where a session is lost at the commit, what became of that is unknown
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import Error, transaction
+from django.db import Error, connections, transaction
 
 from ..enqueue import rows
 from ..failure.remains import FOLLOWS
@@ -36,21 +37,24 @@ class NotWritten(Exception):
         return f"{type(self.__cause__).__name__}: {self.__cause__}"
 
 
-def written(task: ReliableTask[..., Any], write: Callable[[], T]) -> T:
+def written(task: ReliableTask[..., Any], write: Callable[[], T], *, at_once: bool = False) -> T:
     """Do *write* in a transaction, and commit it. Raises NotWritten.
 
     What *write* takes out of the request, because it is written, is there again if it was not.
+    at_once: *write* is one statement, which commits by itself, and so saves the server being asked twice more.
     """
     request: Any = task.request
     follows = {name: getattr(request, name) for name in FOLLOWS}
     for left in reversed(range(TRIES)):
-        session, committing = None, False
+        session, committing = None, at_once
         try:
-            with transaction.atomic(using=rows.alias()):
+            with nullcontext() if at_once else transaction.atomic(using=rows.alias()):
                 session = rows.session()
                 result = write()
                 committing = True
         except SoftTimeLimitExceeded as error:  # it is for the body, and that is through
+            if at_once:  # what was said and not answered would be in the way of whatever comes next
+                connections[rows.alias()].close()
             raise NotWritten from error
         except Error as error:
             if not (rows.in_the_way(error) or (rows.lost(error, session) and not committing)):

@@ -117,7 +117,7 @@ def test_what_somebody_elses_database_says_at_the_end_is_an_error_like_any_other
     )
     task_id = plain.enqueue("k")
 
-    assert isinstance(deliver(plain, "k", task_id=task_id), OperationalError)
+    assert isinstance(deliver(plain, "k", task_id=task_id, **follows()), OperationalError)
     assert job(task_id).state == "dead"
 
 
