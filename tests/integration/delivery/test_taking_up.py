@@ -25,11 +25,16 @@ def test_an_idle_worker_notices_each_push_by_itself(floor: Floor, pool: str) -> 
     floor.worker("--pool", pool, "--prefetch-multiplier", "4")
     names = [str(number) for number in range(30)]
 
+    sent: list[str] = []
+
     def one_after_the_other() -> bool:
-        sent = [name for name in names if floor.diary[f"began {name}"]]
-        if len(sent) < len(names) and floor.held() == floor.waiting() == 0:
-            floor.send("jobs.note", names[len(sent)])
-        return bool(floor.diary[f"ended {names[-1]}"])
+        if sent and not (floor.diary[f"ended {sent[-1]}"] and floor.held() == 0):
+            return False
+        if sent == names:
+            return True
+        sent.append(names[len(sent)])
+        floor.send("jobs.note", sent[-1])
+        return False
 
     eventually(one_after_the_other, within=MINUTE, because=lambda: floor.state(*names))
     assert set(floor.diary.values()) == {1}
