@@ -103,7 +103,7 @@ class Floor:
         return held
 
     def waiting(self) -> int:
-        """How many messages are on the queue's lists."""
+        """How many messages are on the queue's lists. Ask before `held`: they go from here to there."""
         lists = ("jobs", *(f"jobs\x06\x16{step}" for step in (3, 6, 9)))
         return sum(cast("list[int]", [self.client.llen(name) for name in lists]))
 

@@ -19,7 +19,7 @@ def test_each_job_runs_once_also_when_it_takes_longer_than_the_lease(floor: Floo
         floor.send("jobs.note", number, 3 if number == 0 else 0)
     diary = floor.ended(*map(str, range(40)))
     assert set(diary.values()) == {1}
-    eventually(lambda: floor.held() == floor.waiting() == 0)
+    eventually(lambda: floor.waiting() == floor.held() == 0)
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGQUIT"])

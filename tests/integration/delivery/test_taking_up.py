@@ -64,7 +64,7 @@ def test_a_revoked_job_is_not_run(floor: Floor, pool: str) -> None:
     floor.send("jobs.note", "unwanted", task_id="unwanted")
     floor.send("jobs.note", "wanted")
     floor.ended("wanted", within=MINUTE)
-    eventually(lambda: floor.held() == floor.waiting() == 0, within=MINUTE)
+    eventually(lambda: floor.waiting() == floor.held() == 0, within=MINUTE)
     assert not floor.diary["began unwanted"]
 
 
@@ -76,7 +76,7 @@ def test_nothing_is_kept_of_a_job_that_expired_before_it_started(floor: Floor, p
         floor.send("jobs.note", f"late {number}", expires=datetime.now(UTC) - MINUTE)
     floor.send("jobs.note", "wanted")
     floor.ended("wanted", within=MINUTE)
-    eventually(lambda: floor.held() == floor.waiting() == 0, within=MINUTE)
+    eventually(lambda: floor.waiting() == floor.held() == 0, within=MINUTE)
     eventually(lambda: not floor.client.keys("tasks.waiting:*"), within=MINUTE)
     assert not floor.diary["began late 0"]
 
@@ -144,7 +144,7 @@ def test_a_time_limit_ends_a_job(floor: Floor) -> None:
     for number in range(8):
         floor.send("jobs.note", number)
     floor.ended(*map(str, range(8)), within=MINUTE)
-    eventually(lambda: floor.held() == floor.waiting() == 0, within=MINUTE, because=floor.workers[0].recent_logs)
+    eventually(lambda: floor.waiting() == floor.held() == 0, within=MINUTE, because=floor.workers[0].recent_logs)
     assert not floor.diary["ended endless"]
 
 

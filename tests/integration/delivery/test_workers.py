@@ -121,7 +121,7 @@ def test_bytes_that_no_worker_can_be_given_go_to_the_intake_as_they_are(floor: F
     eventually(lambda: len(floor.intake()) == len(BAD), because=lambda: str(floor.intake()) + worker.recent_logs())
     assert {entry.raw for entry in floor.intake()} == set(BAD.values())
     assert {entry.queue for entry in floor.intake()} == {"jobs"}
-    assert floor.held() == floor.waiting() == 0
+    assert floor.waiting() == floor.held() == 0
     assert worker.status == "running"
 
 
