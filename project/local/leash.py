@@ -11,6 +11,7 @@ Run as a script, this file is the watchdog. It uses the standard library alone.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import os
@@ -24,12 +25,15 @@ from pathlib import Path
 from typing import IO
 
 PATIENCE_SECONDS = 8.0  # PostgreSQL gives its own children five after SIGQUIT
+WITH_THE_WATCHDOG_SECONDS = PATIENCE_SECONDS + 1
 
 
 class Leash:
     """The write end of the pipe, and the watchdog at the other."""
 
     def __init__(self) -> None:
+        self._maker = os.getpid()
+        self._held: dict[int, subprocess.Popen[bytes]] = {}
         read_end, self._write_end = os.pipe()
         self._watchdog = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__],
@@ -55,7 +59,7 @@ class Leash:
         """
         line = command if isinstance(command, str) else shlex.join(command)
         script = f'echo "+$$ {last_signal.value}" >&0; exec </dev/null; exec {line}'
-        return subprocess.Popen(
+        process = subprocess.Popen(
             ["/bin/sh", "-c", script],
             stdin=self._write_end,
             stdout=output,
@@ -64,22 +68,39 @@ class Leash:
             cwd=directory,
             start_new_session=True,
         )
+        self._held[process.pid] = process
+        return process
 
     def let_go(self, pid: int) -> None:
         """The process is gone and waited for; its number may soon be somebody else's."""
+        self._held.pop(pid, None)
         with contextlib.suppress(BrokenPipeError):  # somebody killed the watchdog
             os.write(self._write_end, f"-{pid}\n".encode())
 
     def close(self) -> None:
-        """End whatever is still on the leash, and the watchdog."""
+        """End whatever is still on the leash, and the watchdog. Does nothing in a fork of the process that made it.
+
+        Doesn't wait for ever: a fork that lives on keeps the pipe open.
+        """
+        if os.getpid() != self._maker:
+            return
         os.close(self._write_end)
-        self._watchdog.wait()
+        deadline = time.monotonic() + WITH_THE_WATCHDOG_SECONDS
+        while self._watchdog.poll() is None and time.monotonic() < deadline:
+            for process in self._held.values():
+                process.poll()  # what has ended is there until somebody has asked
+            time.sleep(0.02)
 
 
 @functools.cache
 def shared_leash() -> Leash:
-    """The one leash of this process, made at first use. It closes when this process ends."""
-    return Leash()
+    """The one leash of this process, made at first use. It closes when this process ends, however it does.
+
+    One that ends by itself waits for the watchdog, so that a command's last line is followed by nothing.
+    """
+    leash = Leash()
+    atexit.register(leash.close)
+    return leash
 
 
 def end_groups(signals: Mapping[int, int], *, patience_seconds: float) -> None:

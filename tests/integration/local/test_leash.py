@@ -63,6 +63,26 @@ def test_children_end_with_the_parent(parent: tuple[subprocess.Popen[str], list[
     assert wait_until(lambda: not still_running([*pids, watchdog.pid]), within=timedelta(seconds=15))
 
 
+# Ends with a child on its leash, and tells the numbers of that and of the watchdog.
+ENDS = """
+import sys
+from pathlib import Path
+import psutil
+from project.local.child import Child
+here = Path(sys.argv[1])
+Child(name="child", command="sleep 1000", environment={}, directory=here, log=here / "log").start()
+print(*(child.pid for child in psutil.Process().children()))
+"""
+
+
+def test_what_ends_by_itself_is_outlived_by_nothing(tmp_path: Path) -> None:
+    """Not by a moment: a script may look what a command has left behind."""
+    ran = subprocess.run([sys.executable, "-c", ENDS, str(tmp_path)], stdout=subprocess.PIPE, text=True, check=True)
+    children = [int(pid) for pid in ran.stdout.split()]
+    assert len(children) == 2
+    assert not still_running(children)
+
+
 def test_what_survived_its_watchdog_too_is_ended_at_the_next_start(
     parent: tuple[subprocess.Popen[str], list[int]], tmp_path: Path
 ) -> None:
