@@ -35,7 +35,7 @@ PROCESSES = set(parse_procfile((PROJECT_ROOT / "Procfile").read_text()).processe
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """One that is ready, while somebody else holds the port of the pages."""
+    """One that is ready, while somebody else holds the port of the pages. The last test to use it stops it."""
     with ExitStack() as undo:
         with suppress(OSError):  # then it is taken already
             undo.enter_context(socket.create_server((HOST, PREFERRED_PORTS["web"])))
@@ -133,26 +133,27 @@ def test_a_killed_process_comes_back(running: Up, name: str) -> None:
     assert f"{name} died with signal 9; it starts again in" in running.said
 
 
-def test_ctrl_c_leaves_nothing_and_sigkill_neither_and_passwords_stay(begin: Callable[..., Up]) -> None:
+def test_ctrl_c_leaves_nothing_and_sigkill_neither_and_passwords_stay(running: Up) -> None:
     """The three things that make one trust it: it goes when told, it goes when shot, and it is the same afterwards."""
-    first = begin()
-    first.wait_until_ready()
-    pids, introduction = family(first.process.pid), first.said.partition("Ready after")[2]
+    pids, introduction = family(running.process.pid), running.said.partition("Ready after")[2]
     assert len(pids) > 20
-    assert first.stop() == 0
-    assert "killed" not in first.said.partition("stopping")[2]
-    assert wait_until(lambda: not still_running(pids), within=SOON), first.said
-    assert not list((first.directory / "run").glob("*.pid"))
+    assert running.stop() == 0
+    assert "killed" not in running.said.partition("stopping")[2]
+    assert wait_until(lambda: not still_running(pids), within=SOON), running.said
+    assert not list((running.directory / "run").glob("*.pid"))
 
-    second = begin()
-    second.wait_until_ready()
-    for user in ("staff", "flower"):
-        password = re.search(rf"user {user}, password (\S+)", introduction)
-        assert password
-        assert password[0] in second.said
-    pids = family(second.process.pid)
-    second.process.kill()
-    assert wait_until(lambda: not still_running(pids), within=SOON)
+    second = Up(running.directory)
+    try:
+        second.wait_until_ready()
+        for user in ("staff", "flower"):
+            password = re.search(rf"user {user}, password (\S+)", introduction)
+            assert password
+            assert password[0] in second.said
+        pids = family(second.process.pid)
+        second.process.kill()
+        assert wait_until(lambda: not still_running(pids), within=SOON)
+    finally:
+        second.end()
 
 
 def test_ctrl_c_while_it_starts_ends_what_had_been_started(begin: Callable[..., Up]) -> None:
