@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -38,10 +39,17 @@ class PostgresLedger:
 
     def claim(self, key: str, *, fingerprint: str, owner: str, lease: timedelta, ttl: timedelta) -> Answer:
         """See Ledger.claim. Raises RuntimeError inside a transaction, in which the claim would be seen by nobody."""
+        wanted = _Wanted(
+            key=key, fingerprint=fingerprint, owner=owner, lease=lease, ttl=ttl, wait=_milliseconds(CLAIM_WAIT)
+        )
         try:
+            if not connections[self.alias].in_atomic_block:
+                # Nearly always the key is free, and then one statement, which commits by itself, is all.
+                with self._cursor() as cursor:
+                    if claim := _taken(cursor, wanted):
+                        return claim
             with transaction.atomic(using=self.alias, durable=True), self._cursor() as cursor:
-                cursor.execute(statements.WAIT, [_milliseconds(CLAIM_WAIT)])
-                return _claimed(cursor, key, fingerprint=fingerprint, owner=owner, lease=lease, ttl=ttl)
+                return _claimed(cursor, wanted)
         except OperationalError as error:
             return _busy(error, CLAIM_WAIT)
 
@@ -77,36 +85,52 @@ class PostgresLedger:
     @contextmanager
     def once(self, key: str, *, fingerprint: str, owner: str, ttl: timedelta, wait: timedelta) -> Iterator[Answer]:
         """See TransactionalLedger.once. Two transactions on one key queue up at its row."""
+        limit = _milliseconds(wait)
         with transaction.atomic(using=self.alias):
             try:
+                # Its lease is never seen by others: it commits together with `done`, or not at all.
+                wanted = _Wanted(key=key, fingerprint=fingerprint, owner=owner, lease=ZERO, ttl=ttl, wait=limit)
                 with self._cursor() as cursor:
-                    cursor.execute(statements.WAIT, [_milliseconds(wait)])
-                    before = cursor.fetchone()[0]
-                    # Its lease is never seen by others: it commits together with `done`, or not at all.
-                    answer = _claimed(cursor, key, fingerprint=fingerprint, owner=owner, lease=ZERO, ttl=ttl)
-                    cursor.execute(statements.WAIT, [before])  # the wait is for the key, not for what the effect locks
+                    answer = _claimed(cursor, wanted)
             except OperationalError as error:
                 answer = _busy(error, wait)
                 transaction.set_rollback(True, using=self.alias)
             yield answer
 
 
-def _claimed(cursor: Any, key: str, *, fingerprint: str, owner: str, lease: timedelta, ttl: timedelta) -> Answer:
-    """Claim *key* in the caller's transaction. Its row is locked from here on, whatever the answer."""
-    given = {"key": key, "fingerprint": fingerprint, "owner": owner, "lease": lease, "ttl": ttl}
-    cursor.execute(statements.TAKE, given)
-    if taken := cursor.fetchone():
-        return Claim(key=key, token=taken[0], owner=owner)
-    cursor.execute(statements.LOOK, [key])
+@dataclass(frozen=True, kw_only=True)  # without slots, as a statement is given its `vars`
+class _Wanted:
+    """A claim that is asked for. wait: how long for another transaction that has the key, as PostgreSQL reads it."""
+
+    key: str
+    fingerprint: str
+    owner: str
+    lease: timedelta
+    ttl: timedelta
+    wait: str
+
+
+def _taken(cursor: Any, wanted: _Wanted) -> Claim | None:
+    """The key, if it is free. If not, and within a transaction, its row is locked from here on."""
+    cursor.execute(statements.TAKE, vars(wanted))
+    (token, _) = cursor.fetchone()
+    return None if token is None else Claim(key=wanted.key, token=token, owner=wanted.owner)
+
+
+def _claimed(cursor: Any, wanted: _Wanted) -> Answer:
+    """Claim the key in the caller's transaction. Its row is locked from here on, whatever the answer."""
+    if claim := _taken(cursor, wanted):
+        return claim
+    cursor.execute(statements.LOOK, [wanted.key])
     stored, state, holder, remaining, result = cursor.fetchone()
-    if stored != fingerprint:
-        raise KeyConflict(key)
+    if stored != wanted.fingerprint:
+        raise KeyConflict(wanted.key)
     if state == LedgerEntry.State.DONE:
         return Done(result=result_read(result), owner=holder)
     if remaining > ZERO:
         return Busy(owner=holder, wait=remaining)
-    cursor.execute(statements.TAKE_OVER, given)
-    return Claim(key=key, token=cursor.fetchone()[0], owner=owner, unknown=True)
+    cursor.execute(statements.TAKE_OVER, vars(wanted))
+    return Claim(key=wanted.key, token=cursor.fetchone()[0], owner=wanted.owner, unknown=True)
 
 
 def _busy(error: OperationalError, waited: timedelta) -> Busy:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from typing import Final
 
-# How long the transaction waits for a lock from here on; answers with how long it did before.
-WAIT: Final = "SELECT current_setting('lock_timeout'), set_config('lock_timeout', %s, true)"
-
-# A key whose time is over, or that a clean failure gave back, is as good as absent. The row is locked either way.
+# A key whose time is over, or that a clean failure gave back, is as good as absent. The row is locked either way; only
+# that lock is waited for no longer than %(wait)s, while another transaction has it. Answers with the token or NULL.
 TAKE: Final = """
-    INSERT INTO tasks_ledger (key, fingerprint, state, token, owner, lease_until, created_at, expires_at)
-    VALUES (
-        %(key)s, %(fingerprint)s, 'claimed', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, %(owner)s,
-        clock_timestamp() + %(lease)s, clock_timestamp(), clock_timestamp() + %(lease)s + %(ttl)s
+    WITH before AS MATERIALIZED (
+        SELECT current_setting('lock_timeout') AS lock_timeout
+    ), waits AS MATERIALIZED (
+        SELECT set_config('lock_timeout', %(wait)s, true) FROM before
+    ), taken AS (
+        INSERT INTO tasks_ledger (key, fingerprint, state, token, owner, lease_until, created_at, expires_at)
+        SELECT
+            %(key)s, %(fingerprint)s, 'claimed', (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, %(owner)s,
+            clock_timestamp() + %(lease)s, clock_timestamp(), clock_timestamp() + %(lease)s + %(ttl)s
+        FROM waits
+        ON CONFLICT (key) DO UPDATE SET
+            fingerprint = excluded.fingerprint, state = 'claimed',
+            token = greatest(tasks_ledger.token + 1, excluded.token), owner = excluded.owner,
+            lease_until = clock_timestamp() + %(lease)s, result = NULL, done_at = NULL,
+            created_at = excluded.created_at, expires_at = clock_timestamp() + %(lease)s + %(ttl)s
+        WHERE tasks_ledger.state = 'free' OR tasks_ledger.expires_at <= clock_timestamp()
+        RETURNING token
     )
-    ON CONFLICT (key) DO UPDATE SET
-        fingerprint = excluded.fingerprint, state = 'claimed', token = greatest(tasks_ledger.token + 1, excluded.token),
-        owner = excluded.owner, lease_until = clock_timestamp() + %(lease)s, result = NULL, done_at = NULL,
-        created_at = excluded.created_at, expires_at = clock_timestamp() + %(lease)s + %(ttl)s
-    WHERE tasks_ledger.state = 'free' OR tasks_ledger.expires_at <= clock_timestamp()
-    RETURNING token
+    SELECT token, set_config('lock_timeout', lock_timeout, true) FROM before LEFT JOIN taken ON true
 """
 LOOK: Final = """
     SELECT fingerprint, state, owner, lease_until - clock_timestamp(), result FROM tasks_ledger WHERE key = %s

@@ -30,6 +30,16 @@ class Undone(Exception):
     """Rolls a transaction back."""
 
 
+@pytest.fixture(autouse=True)
+def patient() -> Iterator[None]:
+    """This connection would wait for ever, so whatever ends a wait is the ledger's."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = 0")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("RESET lock_timeout")
+
+
 @contextmanager
 def once(*, fingerprint: str = "arguments", owner: str = "one", wait: timedelta = WITHIN) -> Iterator[Answer]:
     """Ask for the key, with the values that most tests don't care about."""
