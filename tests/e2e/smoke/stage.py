@@ -104,5 +104,5 @@ def new_app(url: str) -> BoundedCelery:
 
 
 def log_lines(node: Any) -> list[dict[str, Any]]:
-    """The structured lines of a worker's log; its banner isn't structured."""
-    return [json.loads(line) for line in node.logs().splitlines() if line.startswith("{")]
+    """The structured lines of a worker's log; its banner isn't structured, and the last line may not be whole yet."""
+    return [json.loads(line) for line in node.logs().rpartition("\n")[0].splitlines() if line.startswith("{")]
