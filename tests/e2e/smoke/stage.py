@@ -87,7 +87,11 @@ class Stage:
 
     def await_quiet(self) -> None:
         """Wait until no message waits and none is in a worker's hands."""
-        eventually(lambda: not self.depths() and not self.in_hands(), because=lambda: f"{self.depths()} {self.notes()}")
+        eventually(
+            lambda: not self.depths() and not self.in_hands(),
+            within=timedelta(minutes=1),
+            because=lambda: f"{self.depths()} {self.notes()}",
+        )
 
     def teardown(self) -> None:
         """Let go of the connections. The nodes end with the module that has them."""
