@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import socket
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,9 @@ from pytest_celery import RedisContainer
 from .processes import ProcessContainer
 
 HOST: Final = "127.0.0.1"
+PORTS: Final = range(10_000, 20_000)
+"""Below those that Linux and macOS give to outgoing connections. One of these could take the server's port before it
+listens or while it is down, and most easily that of a client who tries to reach it there."""
 
 
 class RedisProcess(ProcessContainer, RedisContainer):  # type: ignore[misc] # pytest-celery has no types
@@ -61,5 +65,7 @@ class RedisProcess(ProcessContainer, RedisContainer):  # type: ignore[misc] # py
 
 
 def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as listener:
-        return int(listener.getsockname()[1])
+    for port in random.sample(PORTS, 100):
+        with suppress(OSError), socket.create_server((HOST, port)):
+            return port
+    raise OSError(f"no free port on {HOST}: a hundred from {PORTS.start} to {PORTS.stop - 1} were tried, all are taken")

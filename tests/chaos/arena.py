@@ -26,6 +26,7 @@ from tests.chaos.worker import PREFORK, Worker
 
 READY_WITHIN = timedelta(seconds=60)
 DJANGO = "DJANGO_SETTINGS_MODULE"  # where it is set, Celery sets up Django
+SETTLED_WITHIN = timedelta(seconds=60)  # at least: on a busy machine workers take long to start, whatever the lease
 PAUSE = timedelta(milliseconds=100)
 
 
@@ -181,7 +182,7 @@ class Arena:
 
     def settle(self, *, within: timedelta) -> None:
         """Start again workers that ended; return when all is over, or nothing moves any more, or the time is up."""
-        wait_until(self._settled, within=within, pause=PAUSE)
+        wait_until(self._settled, within=max(within, SETTLED_WITHIN), pause=PAUSE)
 
     def _settled(self) -> bool:
         self.tend()

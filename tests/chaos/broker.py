@@ -43,8 +43,8 @@ class EverysecBroker(Valkey):
         return self
 
     def client(self) -> redis.Redis:
-        """A connection that waits for no more than two seconds."""
-        return redis.Redis(host=HOST, port=self.port, socket_timeout=2, socket_connect_timeout=2)
+        """A connection that waits for no more than twenty seconds."""
+        return redis.Redis(host=HOST, port=self.port, socket_timeout=20, socket_connect_timeout=20)
 
     def freeze(self) -> None:
         """SIGSTOP: connections stay open, nothing is answered."""
@@ -73,7 +73,7 @@ class EverysecBroker(Valkey):
     def everything_on_disk(self) -> bool:
         """Wait until all that has been written so far would survive a power cut."""
         fsynced, size = self._fsynced, self._file().stat().st_size
-        return fsynced is None or wait_until(lambda: fsynced.size >= size, within=timedelta(seconds=10))
+        return fsynced is None or wait_until(lambda: fsynced.size >= size, within=timedelta(seconds=30))
 
     def ids(self) -> set[str]:
         """Every UUID in whatever it stores, except in the intake: what isn't here is no message any more."""

@@ -22,7 +22,7 @@ class MailServer:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.answers: dict[str, str] = {}
-        self._controller = Controller(self, hostname=HOST, port=FreePorts().pick("mail"))
+        self._controller = Controller(self, hostname=HOST, port=FreePorts().pick("mail"), ready_timeout=60)
 
     @property
     def port(self) -> int:

@@ -15,8 +15,8 @@ from project.local.ports import HOST, FreePorts
 from project.local.waiting import wait_until
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-UP_WITHIN = timedelta(seconds=20)
-DOWN_WITHIN = timedelta(seconds=10)
+UP_WITHIN = timedelta(seconds=60)
+DOWN_WITHIN = timedelta(seconds=30)
 
 
 class PaymentSandbox(SandboxClient):

@@ -63,7 +63,7 @@ class PortMapper(Server):
 class RabbitMQ(Server):
     """One node, with the user guest and the virtual host "/"."""
 
-    ready_within: ClassVar[timedelta] = timedelta(seconds=60)
+    ready_within: ClassVar[timedelta] = timedelta(seconds=120)  # 16 s where twenty processes want two cores
 
     def __init__(self, *, directory: Path, ports: FreePorts) -> None:
         super().__init__(directory=directory, port=ports.pick("rabbitmq"), name="rabbitmq")

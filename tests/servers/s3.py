@@ -47,7 +47,7 @@ def shared_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 @pytest.fixture
 def s3(shared_s3: S3Server, settings: Settings) -> S3Server:
     """An empty bucket, which Django's default storage points at as it does when S3_BUCKET is given."""
-    httpx.post(f"{shared_s3.url}/moto-api/reset", trust_env=False).raise_for_status()
+    httpx.post(f"{shared_s3.url}/moto-api/reset", timeout=30, trust_env=False).raise_for_status()
     shared_s3.client.create_bucket(Bucket=BUCKET)
     settings.STORAGES = {
         **settings.STORAGES,

@@ -15,7 +15,7 @@ from tasks.testing.waiting import eventually
 from tests.conformance.broker.subjects import Subject
 
 A_LOOK = 0.2  # seconds; one call that finds nothing
-WITHIN = timedelta(seconds=15)
+WITHIN = timedelta(seconds=30)
 
 
 class Hand:

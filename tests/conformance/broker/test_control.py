@@ -17,11 +17,11 @@ def test_workers_answer_and_obey(manned_floor: Floor) -> None:
     """`ping` and `inspect` bring every worker's answer; a revoked job isn't carried out."""
     control = manned_floor.app.control
     eventually(lambda: len(control.ping(timeout=2, limit=2)) == 2)  # they take jobs before they listen
-    queues = control.inspect(timeout=5, limit=2).active_queues()
+    queues = control.inspect(timeout=30, limit=2).active_queues()
     assert [[queue["name"] for queue in held] for held in queues.values()] == [[manned_floor.queue.name]] * 2
 
     revoked = uuid.uuid4().hex
-    assert len(control.revoke(revoked, reply=True, timeout=5, limit=2)) == 2
+    assert len(control.revoke(revoked, reply=True, timeout=30, limit=2)) == 2
     manned_floor.send("say", "revoked", task_id=revoked)
     for turn in range(4):
         manned_floor.send("say", f"after the revoked {turn}")

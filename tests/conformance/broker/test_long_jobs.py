@@ -50,4 +50,4 @@ def test_on_redis_a_long_job_runs_twice_at_once(manned_floor: Floor) -> None:
     first, second = manned_floor.await_said("long", "started", "started")
     manned_floor.release("long")
     assert first["pid"] != second["pid"]
-    manned_floor.await_said("long", "started", "started", "finished", "finished")
+    eventually(lambda: manned_floor.said("long").count("finished") >= 2)  # a slow machine may begin a third

@@ -87,9 +87,11 @@ def held() -> Iterator[Event]:
 
 
 def waits_for_a_lock() -> bool:
-    """Whether some connection waits for another's transaction."""
+    """Whether some connection to this database waits for another's transaction."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
         return bool(cursor.fetchone()[0])
 
 

@@ -7,8 +7,9 @@ import pytest
 from tests.chaos.transports import STOCK
 from tests.e2e.delivery.short_forms import TIMED, short
 
+pytestmark = pytest.mark.timeout(240)
 
-@pytest.mark.timeout(120)
+
 @pytest.mark.parametrize(
     "name", ["lost_reply_claim", "lost_reply_ack", "lost_reply_publish", "client_kill_ack", "half_open"]
 )
@@ -20,7 +21,6 @@ def test_a_living_worker_loses_and_repeats_nothing(name: str) -> None:
     assert (outcome.done, outcome.doubled) == (outcome.sent, 0)
 
 
-@pytest.mark.timeout(90)
 @pytest.mark.parametrize(("name", "figure"), [("lost_reply_claim", "lost"), ("lost_reply_publish", "needless")])
 def test_the_scenarios_bite(name: str, figure: str) -> None:
     """Celery's own transport loses and doubles in them. If it did not, they would show nothing of ours."""

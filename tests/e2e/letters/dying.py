@@ -58,7 +58,7 @@ def take_too_long() -> None:
     Event().wait(15)
 
 
-@task("dying.hard", time_limit=SHORT * 2, soft_time_limit=SHORT)
+@task("dying.hard", time_limit=SHORT * 4, soft_time_limit=SHORT * 2)
 def take_too_long_and_not_listen() -> None:
     until = time.monotonic() + 15
     while time.monotonic() < until:
@@ -76,7 +76,7 @@ def kill_the_child(diary: str, by: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@task("dying.kill_worker", time_limit=SHORT, soft_time_limit=SHORT / 2)
+@task("dying.kill_worker", time_limit=SHORT * 2, soft_time_limit=SHORT * 1.5)
 def kill_the_worker(diary: str) -> None:
     note(diary, "killed the worker")
     os.killpg(os.getpgid(0), signal.SIGKILL)

@@ -28,13 +28,13 @@ def stage(
 ) -> Iterator[Stage]:
     """A worker of this test's own, on a transport that counts deaths and on one that doesn't.
 
-    Either delivers again three seconds after a worker was killed: a second later than `kill_the_worker` may run
+    Either delivers again four seconds after a worker was killed: a second later than `kill_the_worker` may run
     for, and more. What is delivered before might still be running, and counts for no death.
     """
     broker_empty()  # a worker that is killed at a test's end leaves what it held
     url = f"{request.param}://{environment['BROKER_URL'].partition('://')[2]}"
     stage = Stage(
-        tmp_path_factory.mktemp("killed"), {**environment, "BROKER_URL": url, "VISIBILITY_TIMEOUT": "3"}, *IMPATIENT
+        tmp_path_factory.mktemp("killed"), {**environment, "BROKER_URL": url, "VISIBILITY_TIMEOUT": "4"}, *IMPATIENT
     )
     stage.worker.start()
     stage.relay.start()

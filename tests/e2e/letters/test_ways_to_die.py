@@ -210,6 +210,7 @@ def test_a_member_of_a_batch(stage: Stage) -> None:
     diary = stage.diary("batch")
     dying.start_a_batch.enqueue(diary)
     stage.until(lambda: "death" in gone_through(diary))
+    stage.until(lambda: Batch.objects.get().succeeded == 1, "the other member has not ended")
     batch = Batch.objects.get()
     letter = DeadLetter.objects.get(batch_id=batch.id)
 

@@ -102,7 +102,7 @@ def give_up(mark: str) -> None:
     raise Refused(mark)
 
 
-@task("smoke.stop_when_asked", time_limit=60 * SECONDS, soft_time_limit=SECONDS)
+@task("smoke.stop_when_asked", time_limit=60 * SECONDS, soft_time_limit=2 * SECONDS)
 def stop_when_asked(mark: str) -> None:
     """Overruns its soft limit, and stops."""
     note("started", mark)
@@ -112,7 +112,7 @@ def stop_when_asked(mark: str) -> None:
         note("asked to stop", mark)
 
 
-@task("smoke.never_stop", time_limit=2 * SECONDS, soft_time_limit=SECONDS)
+@task("smoke.never_stop", time_limit=4 * SECONDS, soft_time_limit=2 * SECONDS)
 def never_stop(mark: str) -> None:
     """Overruns its soft limit, and goes on."""
     note("started", mark)

@@ -87,7 +87,11 @@ class Stage:
 
     def await_quiet(self) -> None:
         """Wait until no message waits and none is in a worker's hands."""
-        eventually(lambda: not self.depths() and not self.in_hands(), because=lambda: f"{self.depths()} {self.notes()}")
+        eventually(
+            lambda: not self.depths() and not self.in_hands(),
+            within=timedelta(minutes=1),
+            because=lambda: f"{self.depths()} {self.notes()}",
+        )
 
     def teardown(self) -> None:
         """Let go of the connections. The nodes end with the module that has them."""
@@ -104,5 +108,5 @@ def new_app(url: str) -> BoundedCelery:
 
 
 def log_lines(node: Any) -> list[dict[str, Any]]:
-    """The structured lines of a worker's log; its banner isn't structured."""
-    return [json.loads(line) for line in node.logs().splitlines() if line.startswith("{")]
+    """The structured lines of a worker's log; its banner isn't structured, and the last line may not be whole yet."""
+    return [json.loads(line) for line in node.logs().rpartition("\n")[0].splitlines() if line.startswith("{")]

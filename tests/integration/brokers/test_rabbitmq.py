@@ -111,21 +111,21 @@ def test_a_batch_that_is_not_confirmed_fails_in_bounded_time(
         publish(producer, 2)
         publish(producer, 3)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_publishing_to_a_broker_that_hangs_fails_in_bounded_time(
     app: Celery, node: RabbitMQ, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`.delay()` in a request: with a connection from before, and through all of Celery's tries."""
-    monkeypatch.setattr(rabbitmq, "ANSWER_WITHIN", A_SECOND)
     app.send_task("rabbitmq_test.take_note", [0])
     began = time.monotonic()
-    with pytest.raises(OperationalError), frozen_after(node) as freeze:
+    with monkeypatch.context() as patch, pytest.raises(OperationalError), frozen_after(node) as freeze:
+        patch.setattr(rabbitmq, "ANSWER_WITHIN", A_SECOND)
         freeze()
         app.send_task("rabbitmq_test.take_note", [1])
 
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 40
     app.send_task("rabbitmq_test.take_note", [2])
 
 
@@ -134,12 +134,12 @@ def test_the_relay_marks_sent_what_is_confirmed_and_nothing_else(
     app: Celery, node: RabbitMQ, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While RabbitMQ hangs the rows stay; when it goes on they are sent."""
-    monkeypatch.setattr(rabbitmq, "ANSWER_WITHIN", A_SECOND)
     with Relay(app) as relay:
-        with frozen_after(node) as freeze:
-            take_note.enqueue(0)
-            assert relay.send_batch().sent == 1  # it has a connection
-            enqueue_many("rabbitmq_test.take_note", ({"number": number} for number in range(50)))
+        take_note.enqueue(0)
+        assert relay.send_batch().sent == 1  # it has a connection
+        enqueue_many("rabbitmq_test.take_note", ({"number": number} for number in range(50)))
+        with monkeypatch.context() as patch, frozen_after(node) as freeze:
+            patch.setattr(rabbitmq, "ANSWER_WITHIN", A_SECOND)
             freeze()
             with pytest.raises(BrokerAway):
                 relay.send_batch()

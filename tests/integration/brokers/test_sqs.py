@@ -32,6 +32,9 @@ from tests.servers.brokers import BrokerServers
 
 SECOND = timedelta(seconds=1)
 
+PATIENT = 30  # seconds for an answer of moto's, whose first takes long on a busy machine
+HASTY = 5
+
 
 @task("sqs_test.take_note", time_limit=10 * SECOND)
 def take_note(number: int) -> None:
@@ -39,11 +42,12 @@ def take_note(number: int) -> None:
 
 
 @pytest.fixture
-def subject(broker_servers: BrokerServers) -> Subject:
-    """moto's SQS, with tries that are short for a test's sake."""
-    short = {"connect_timeout": 1, "read_timeout": 2, "retries": {"total_max_attempts": 1}}
+def subject(request: pytest.FixtureRequest, broker_servers: BrokerServers) -> Subject:
+    """moto's SQS, which is asked once and given so many seconds to answer."""
+    seconds = getattr(request, "param", PATIENT)
+    once = {"connect_timeout": seconds, "read_timeout": seconds, "retries": {"total_max_attempts": 1}}
     return Subject(
-        name="sqs", url=broker_servers.sqs_url, options={"client-config": short}, delivery_limit=limits.DELIVERY_LIMIT
+        name="sqs", url=broker_servers.sqs_url, options={"client-config": once}, delivery_limit=limits.DELIVERY_LIMIT
     )
 
 
@@ -86,6 +90,7 @@ def test_what_is_rejected_becomes_a_letter_of_its_job(app: Celery, subject: Subj
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("subject", [HASTY], indirect=True)
 def test_the_relay_keeps_its_rows_while_sqs_hangs(app: Celery, broker_servers: BrokerServers) -> None:
     """And sends them when it goes on."""
     with Relay(app) as relay:
@@ -100,7 +105,7 @@ def test_the_relay_keeps_its_rows_while_sqs_hangs(app: Celery, broker_servers: B
                 relay.send_batch()
         finally:
             os.killpg(group, signal.SIGCONT)
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < PATIENT
         assert OutboxMessage.objects.filter(state="queued").count() == 1
 
         assert relay.send_batch().sent == 1

@@ -33,10 +33,8 @@ class Floor:
     def __post_init__(self) -> None:
         self.others = frozenset(self._connections())
 
-    def worker(
-        self, *options: str, url: str = "", lease: timedelta = LEASE, within: timedelta = timedelta(seconds=60)
-    ) -> WorkerProcess:
-        """Start a worker and wait until it takes work."""
+    def worker(self, *options: str, url: str = "", lease: timedelta = LEASE) -> WorkerProcess:
+        """Start a worker and wait until it takes work. Raises ProcessEnded if it ends instead."""
         name = f"w{len(self.workers)}"
         command = [
             sys.executable,
@@ -64,7 +62,7 @@ class Floor:
             },
         )
         self.workers.append(worker)
-        eventually(lambda: "ready." in worker.recent_logs(), within=within, because=worker.recent_logs)
+        worker.ready()
         return worker
 
     def send(self, name: str, *args: Any, **options: Any) -> None:

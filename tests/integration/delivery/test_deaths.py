@@ -23,7 +23,7 @@ def test_whoever_ran_beside_a_workers_killer_gets_through(floor: Floor) -> None:
     floor.send("jobs.note", "third")
     for _ in range(3):
         worker = floor.worker(lease=timedelta(seconds=1))
-        eventually(partial(_over, floor, worker), within=timedelta(seconds=20))
+        eventually(partial(_over, floor, worker), within=timedelta(seconds=60))
         if floor.intake():
             break
         worker.teardown()  # its children, which it has left behind

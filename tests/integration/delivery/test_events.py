@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tasks.delivery.event_batches import MOST, WITHIN
 from tasks.testing.waiting import eventually
 from tests.integration.delivery.floor import Floor
 
@@ -24,9 +25,12 @@ class Monitor:
 
     def __init__(self, floor: Floor) -> None:
         self._heard: Any = floor.client.pubsub()  # type: ignore[no-untyped-call]
-        self._heard.psubscribe("*celeryev/task.multi")
+        database = floor.client.connection_pool.connection_kwargs["db"]
+        # In full: what is published can be heard in every database, and other tests' workers have theirs beside ours.
+        self._heard.subscribe(f"/{database}.celeryev/task.multi")
         self._heard.get_message(timeout=10)  # the answer: from here on nothing is missed
         self.messages = 0
+        self.times: list[float] = []
         self.steps: dict[str, list[str]] = defaultdict(list)
 
     def listen(self) -> dict[str, list[str]]:
@@ -36,6 +40,7 @@ class Monitor:
             body: list[dict[str, Any]] = json.loads(base64.b64decode(json.loads(message["data"])["body"]))
             for event in body:
                 self.steps[event["uuid"]].append(event["type"])
+                self.times.append(event["timestamp"])
         return self.steps
 
 
@@ -51,7 +56,8 @@ def test_every_step_of_every_job_is_told_in_order_and_several_at_a_time(floor: F
         within=MINUTE,
         because=lambda: str(dict(monitor.steps)),
     )
-    assert monitor.messages <= len(STEPS) * JOBS / 4
+    seconds = max(monitor.times) - min(monitor.times)  # on a busy machine it takes some, and some messages more
+    assert monitor.messages <= seconds / WITHIN + len(STEPS) * JOBS / MOST + 2
 
 
 @POOLS

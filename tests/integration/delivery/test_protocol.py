@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 from redis import Redis
@@ -277,5 +278,5 @@ def _raw(record: bytes) -> bytes:
     return record[10 + int.from_bytes(record[8:10]) :]
 
 
-TestProtocol = Protocol.TestCase
+TestProtocol = pytest.mark.usefixtures("clean_broker")(Protocol.TestCase)
 TestProtocol.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)

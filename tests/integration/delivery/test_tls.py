@@ -63,7 +63,7 @@ def test_messages_go_through_tls_and_an_unknown_server_is_refused(server: TlsSer
     with Connection(f"{url}?ssl_cert_reqs=CERT_REQUIRED&ssl_ca_certs={server.authority}") as connection:
         queue = connection.SimpleQueue("jobs")
         queue.put({"n": 1})
-        message = queue.get(timeout=5)
+        message = queue.get(timeout=30)
         assert message.payload == {"n": 1}
         message.ack()
         queue.close()
