@@ -122,8 +122,9 @@ def _be_frozen() -> None:
     session = select.poll()
     with connection.cursor() as cursor:
         session.register(connection.connection, select.POLLRDHUP)
-        # The last that it says: what it said while the server ends the session would hide why that was ended.
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '1ms'")
+        # The last that it says: what it said while the server ends the session would hide why that was ended. And it
+        # must have heard the answer by then: what the server says with that, of itself, is not kept.
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = '1s'")
         assert session.poll(10_000), "the server didn't end the session"
         cursor.execute("SELECT 1")
 
