@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from django.contrib.auth.models import User
 
 from apps.images.models import Image, Rendition
 from apps.images.renditions import SIZES, formats
 from project.local.waiting import wait_until
+from tasks.testing.waiting import eventually
 from tests.e2e.images.conftest import MediaWorker, ended
 from tests.e2e.images.test_publication import assert_published, upload
 from tests.integration.images.drawing import encoded, noise
@@ -69,7 +72,8 @@ def test_every_photo_is_published_though_processes_keep_dying(
     images = [upload(owner, large_photo) for _ in range(4)]
     for _ in range(8):
         progress_is_made()
-        worker.pool()[0].kill()
+        with suppress(psutil.NoSuchProcess):
+            eventually(worker.pool)[0].kill()
     assert ended(*images)
     for image in images:
         assert_published(image)
