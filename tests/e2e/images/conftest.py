@@ -26,7 +26,7 @@ __all__ = ["s3", "shared_s3"]
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 UP_WITHIN = timedelta(seconds=60)
-DONE_WITHIN = timedelta(seconds=60)
+DONE_WITHIN = timedelta(seconds=150)
 
 
 class MediaWorker:

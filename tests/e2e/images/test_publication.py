@@ -21,6 +21,8 @@ from tests.integration.images.drawing import PHOTOS, decoded, encoded, noise, pn
 from tests.servers.s3 import S3Server
 from tests.servers.web import WebServer, body, endless, in_turn, redirect, web_server
 
+pytestmark = pytest.mark.timeout(300)
+
 ALL_PHOTOS = sorted(path for path in PHOTOS.iterdir() if path.suffix in {".png", ".jpg"})
 
 
