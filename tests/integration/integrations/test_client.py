@@ -139,7 +139,7 @@ def test_a_supplier_that_sends_drop_by_drop_is_not_waited_for_longer_than_said(h
 
 
 def test_each_page_has_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A feed of many pages takes as long as it takes, on one connection."""
+    """A feed of many pages takes as long as it takes, with one client."""
     page = b'{"offers": [], "next_cursor": null}'
     passed = [0.0]
     monkeypatch.setattr(timed_network, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + passed[0]))
