@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, BoundedSemaphore
 from typing import TypeVar
 
-from django.db import connections
+from django.db import connection, connections
 
 T = TypeVar("T")
 
+# A hundred that connect together would take each other longer than the time-out of a connection allows.
+CONNECTING = 10
+
 
 def at_once(times: int, call: Callable[[], T]) -> list[T | Exception]:
-    """Call it so often in as many threads, all let go together; return what each returned or raised."""
-    start = Barrier(times)
+    """Call it so often in as many threads, connected and let go together; return what each returned or raised."""
+    start, connecting = Barrier(times), BoundedSemaphore(CONNECTING)
 
     def one() -> T | Exception:
         try:
-            start.wait(timeout=30)
+            with connecting:
+                connection.ensure_connection()
+            start.wait(timeout=60)
             return call()
         except Exception as error:  # noqa: BLE001 -- the test looks at it
             return error

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from tasks.testing.waiting import eventually
 from tests.browser.conftest import PATIENCE_MS
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -33,10 +36,11 @@ def test_a_declined_payment_is_found_by_its_cause_and_redriven(staff: Page) -> N
     expect(staff.locator(".problem")).to_have_count(0)
     staff.get_by_role("button", name="Redrive").click()
     expect(staff.locator(".messagelist")).to_contain_text("The job orders.charge_payment is on its way again")
-    for _ in range(60):
+
+    def has_died_again() -> bool:
         staff.reload()
-        if staff.get_by_text("died again").count():
-            break
-        staff.wait_for_load_state()
+        return staff.get_by_text("died again").count() > 0
+
+    eventually(has_died_again, within=timedelta(milliseconds=PATIENCE_MS))
     expect(staff.get_by_text("died again")).to_be_visible()
     expect(staff.locator(".facts").nth(1)).to_contain_text("2, after 0 retries")

@@ -53,7 +53,8 @@ def test_an_entry_fires_every_few_seconds_until_a_person_switches_it_off(
     chosen = {"action": "disable_tasks", "_selected_action": [str(PeriodicTask.objects.get(name="Sync").pk)]}
     assert admin_client.post("/admin/django_celery_beat/periodictask/", chosen).status_code == 302
     Session.objects.all().delete()  # the person has left
-    chore_fires(beat)
+    for _ in range(2):  # the first may have been sent before beat had read of the switch
+        chore_fires(beat)
     before = SyncRun.objects.count()
     for _ in range(3):
         chore_fires(beat)

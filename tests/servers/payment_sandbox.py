@@ -29,7 +29,18 @@ class PaymentSandbox(SandboxClient):
         self.log_file = directory / "payment_sandbox.log"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def launch(self) -> subprocess.Popen[bytes]:
+    def try_to_start(self) -> int:
+        """Start a process that is going to refuse, wait until it has ended, and return its exit status."""
+        process = self._launch()
+        try:
+            return process.wait(UP_WITHIN.total_seconds())
+        finally:
+            process.kill()
+            process.wait()
+            # Its number may be another process's when ours ends, and the leash kills whatever it still holds.
+            shared_leash().let_go(process.pid)
+
+    def _launch(self) -> subprocess.Popen[bytes]:
         """Start the process, and don't wait for it to answer."""
         command = [sys.executable, "-m", "project.local.payment_sandbox"]
         command += ["--host", HOST, "--port", str(self.port), "--books", str(self.books_file)]
@@ -38,7 +49,7 @@ class PaymentSandbox(SandboxClient):
 
     def start(self) -> None:
         """Start the process and wait until it answers. Raises AssertionError with its log when it doesn't."""
-        process = self._process = self.launch()
+        process = self._process = self._launch()
         wait_until(lambda: self.is_up() or process.poll() is not None, within=UP_WITHIN)
         assert process.poll() is None, self.log_file.read_text()
         assert self.is_up(), self.log_file.read_text()

@@ -16,7 +16,7 @@ from project.local.environment import variables_clean
 from project.local.waiting import wait_until
 
 READY = timedelta(seconds=150)  # on a busy machine; the promise of 10 s is for an idle one
-STOPPED = timedelta(seconds=40)
+STOPPED = timedelta(seconds=90)
 
 
 class Up:

@@ -62,8 +62,12 @@ class WebServer:
 
 
 def body(content: bytes, *, status: str = "200 OK", headers: str = "") -> Answer:
-    """A whole, honest answer. *headers*: lines ending in CRLF."""
-    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(content)}\r\n{headers}\r\n".encode("latin-1")
+    """A whole, honest answer. *headers*: lines ending in CRLF.
+
+    It says that the connection ends with it, or a client might send its next request just when that is closed.
+    """
+    lines = f"HTTP/1.1 {status}\r\nContent-Length: {len(content)}\r\nConnection: close\r\n{headers}\r\n"
+    head = lines.encode("latin-1")
     return lambda connection: connection.sendall(head + content)
 
 

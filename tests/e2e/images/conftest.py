@@ -18,6 +18,7 @@ from config.queues import MEDIA
 from project.celery import app
 from project.local.child import Child
 from project.local.waiting import wait_until
+from tests.servers.processes import still_running
 from tests.servers.relay import relay_child
 from tests.servers.s3 import s3, shared_s3
 
@@ -25,7 +26,7 @@ __all__ = ["s3", "shared_s3"]
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 UP_WITHIN = timedelta(seconds=60)
-DONE_WITHIN = timedelta(seconds=60)
+DONE_WITHIN = timedelta(seconds=150)
 
 
 class MediaWorker:
@@ -41,8 +42,8 @@ class MediaWorker:
         assert self._child.alive, self._child.log_tail()
 
     def pool(self) -> list[psutil.Process]:
-        """The processes that run jobs."""
-        return list(self.main.children())
+        """The processes that run jobs; not those that are dead and that nobody has waited for yet."""
+        return [process for process in self.main.children() if still_running([process.pid])]
 
     def talking_to(self, port: int) -> list[psutil.Process]:
         """Those of the pool with a connection to *port* of this machine."""

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +39,10 @@ CLASSES = ("critical", "default", "low")
 
 # Of the waits that are declared: 10, 30, 90 and 270 s between the attempts to charge.
 SCALE = 0.01
-STRIPE_TIMEOUT = 0.5
+# Time enough for the provider to answer on a busy machine.
+STRIPE_TIMEOUT = 1.5
+
+WITHIN = timedelta(seconds=60)
 
 
 class Floor:
@@ -68,13 +72,13 @@ class Floor:
 
     def await_over(self, *orders: Order) -> list[Order]:
         """Wait until no step will move the orders any more, and all that was sent on their way is done."""
-        eventually(lambda: all(shop.again(order).is_over for order in orders), because=self._story)
+        eventually(lambda: all(shop.again(order).is_over for order in orders), within=WITHIN, because=self._story)
         self.await_rest()
         return [shop.again(order) for order in orders]
 
     def await_rest(self) -> None:
         """Wait until no message waits and none is in a worker's hands."""
-        eventually(self._at_rest, because=self._story)
+        eventually(self._at_rest, within=WITHIN, because=self._story)
 
     def charges(self, order: Order) -> list[int]:
         """What the provider took for the order, in cents, by its own books."""
@@ -135,7 +139,7 @@ class Floor:
                 environment=self._environment(smtp_port),
             )
             ends.callback(worker.teardown)
-        eventually(lambda: "taking mails" in sink.logs(), because=sink.logs)
+        eventually(lambda: "taking mails" in sink.logs(), within=WITHIN, because=sink.logs)
         for worker in self.workers.values():
             worker.ready()
 

@@ -20,8 +20,9 @@ from tests.chaos.shop_floor import ShopFloor
 from tests.servers.shop_front import ShopFront
 
 REQUESTS = 15
-# Of two medians in one run. A request that waited for the broker would take seconds, a hundred times as long.
-AS_FAST = 3.0
+# Of two medians in one run. A request that waited for the broker would take seconds, a hundred times as long; what else
+# runs on the machine may make one median a few times the other.
+AS_FAST = 10.0
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_a_provider_in_trouble_is_asked_again_after_the_declared_waits(floor: Fl
     waits = [later - earlier for earlier, later in pairwise(attempts)]
     assert len(waits) == 3
     for wait, declared in zip(waits, PAYMENT_RETRY_DELAYS, strict=False):
-        assert declared * SCALE <= wait < declared * SCALE + PAYMENT_RETRY_DELAYS[0] / 4
+        assert declared * SCALE <= wait < declared * SCALE + PAYMENT_RETRY_DELAYS[0] * 0.8
 
 
 def test_a_charge_that_we_never_heard_of_is_refunded_when_the_order_is_cancelled(floor: Floor) -> None:
@@ -113,7 +113,8 @@ def test_a_charge_that_the_provider_makes_after_we_gave_up_is_refunded(floor: Fl
     """It is slower than all our attempts together: when the order is cancelled there is nothing to refund yet."""
     order = shop.placed()
     attempts = sum((delay.total_seconds() for delay in PAYMENT_RETRY_DELAYS), 0.0) * SCALE
-    floor.payments.fault_arm("hang", when="during", seconds=STRIPE_TIMEOUT + attempts + 1)
+    # Of the four seconds for which the refund is tried, three are for what makes our attempts later than declared.
+    floor.payments.fault_arm("hang", when="during", seconds=STRIPE_TIMEOUT + attempts + 3)
 
     floor.send([order])
     (order,) = floor.await_over(order)
@@ -126,7 +127,7 @@ def test_a_charge_that_the_provider_makes_after_we_gave_up_is_refunded(floor: Fl
 def test_a_child_that_is_killed_while_the_provider_charges_costs_nobody_anything(floor: Floor) -> None:
     """The job goes back to its queue; the next child asks under the same key."""
     order = shop.placed()
-    floor.payments.fault_arm("hang", when="during", seconds=STRIPE_TIMEOUT / 2)
+    floor.payments.fault_arm("hang", when="during", seconds=0.25)
 
     floor.send([order])
     eventually(lambda: shop.again(order).charge_started_at and not floor.payments.faults())

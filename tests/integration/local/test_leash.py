@@ -17,6 +17,8 @@ from project.local.pidfiles import leftovers_end, pidfile_write
 from project.local.waiting import wait_until
 from tests.servers.processes import family, still_running
 
+SOON = timedelta(seconds=60)
+
 # Starts both servers and a shell with a stubborn descendant, tells all their numbers, and waits.
 PARENT = """
 import json, signal, sys
@@ -43,7 +45,7 @@ def parent(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         leaders = json.loads(process.stdout.readline())
-        assert wait_until(lambda: len(family(leaders[2])) == 2, within=timedelta(seconds=5))
+        assert wait_until(lambda: len(family(leaders[2])) == 2, within=SOON)
         yield process, [pid for leader in leaders for pid in family(leader)]
         process.kill()
     leftovers_end(tmp_path / "run")
@@ -60,7 +62,7 @@ def test_children_end_with_the_parent(parent: tuple[subprocess.Popen[str], list[
     assert len(pids) > 6
     (watchdog,) = watchdogs_of(process)
     process.send_signal(number)
-    assert wait_until(lambda: not still_running([*pids, watchdog.pid]), within=timedelta(seconds=15))
+    assert wait_until(lambda: not still_running([*pids, watchdog.pid]), within=SOON)
 
 
 # Ends with a child on its leash, and tells the numbers of that and of the watchdog.
@@ -93,7 +95,7 @@ def test_what_survived_its_watchdog_too_is_ended_at_the_next_start(
     process.kill()
     assert still_running(pids)
     assert leftovers_end(tmp_path / "run") == ["postgres", "shell", "valkey"]
-    assert wait_until(lambda: not still_running(pids), within=timedelta(seconds=15))
+    assert wait_until(lambda: not still_running(pids), within=SOON)
     assert list((tmp_path / "run").iterdir()) == []
 
 

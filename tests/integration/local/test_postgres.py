@@ -72,7 +72,7 @@ def test_data_is_kept_and_nothing_is_left_when_it_is_killed(postgres: Postgres) 
     pids = family(postgres.child.pid)
     assert len(pids) > 1
     postgres.kill()
-    assert wait_until(lambda: not still_running(pids), within=timedelta(seconds=10))
+    assert wait_until(lambda: not still_running(pids), within=timedelta(seconds=60))
     with postgres:
         assert remembers(postgres)
 
@@ -98,7 +98,7 @@ def test_a_server_that_was_left_running_on_the_same_data_is_ended_first(postgres
     successor = Postgres(directory=postgres.directory, port=FreePorts().pick("postgres"))
     threading.Thread(target=postgres.child.ended, kwargs={"within": timedelta(minutes=1)}).start()  # as init would
     with successor:
-        assert wait_until(lambda: not still_running(forgotten), within=timedelta(seconds=10))
+        assert wait_until(lambda: not still_running(forgotten), within=timedelta(seconds=60))
         assert remembers(successor)
 
 

@@ -17,7 +17,7 @@ from project.local.supervisor import Supervisor
 from project.local.waiting import wait_until
 from tests.servers.processes import family, still_running
 
-SOON = timedelta(seconds=10)
+SOON = timedelta(seconds=60)
 
 
 class Scene:

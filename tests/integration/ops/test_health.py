@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celery import current_app
@@ -19,10 +20,10 @@ from config.queues import QUEUES
 from project.env import PROJECT_ROOT
 from project.local.child import Child
 from project.local.ports import HOST, FreePorts
-from project.local.waiting import wait_until
 from tasks import publish
 from tasks.enqueue.models import OutboxMessage
 from tasks.operation.health import BrokerAway, broker_ping, queue_depths
+from tasks.testing.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("transactional_db", "clean_broker")
 
@@ -96,12 +97,12 @@ def test_ready_tells_that_the_outbox_is_not_sent(client: Client) -> None:
 def test_workers_names_the_queue_that_nobody_consumes(client: Client, worker: Child) -> None:
     """The others have a consumer; the depth counts every priority."""
 
-    def only_media_is_missing() -> bool:
-        problems = client.get("/health/workers").json()["problems"]
-        return bool(problems == ["no worker consumes the queue 'media'"])
+    def only_media_is_missing() -> Any:
+        answer = client.get("/health/workers")
+        return answer if answer.json()["problems"] == ["no worker consumes the queue 'media'"] else None
 
-    assert wait_until(only_media_is_missing, within=timedelta(seconds=60)), worker.log_tail()
-    answer = client.get("/health/workers")
+    # One answer for all that is asked of it: a worker that is busy for a second is missing in the next.
+    answer = eventually(only_media_is_missing, within=timedelta(seconds=60), because=worker.log_tail)
     assert answer.status_code == 503
     assert answer.json()["queues"]["critical"] == {"depth": 0, "consumers": 1}
 
@@ -136,7 +137,7 @@ def test_a_ping_gives_up_in_bounded_time(broker_away: None) -> None:
     began = time.monotonic()
     with pytest.raises(BrokerAway):
         broker_ping(current_app)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
 
 
 def test_the_operations_page_is_for_staff(client: Client) -> None:

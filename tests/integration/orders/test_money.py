@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from pytest_django import Settings
 
 from apps.orders.errors import WrongState
 from apps.orders.models import Order
@@ -47,10 +46,9 @@ def test_a_charge_is_taken_once_however_often_the_step_is_delivered(payment_sand
 
 @pytest.mark.django_db
 def test_an_answer_that_was_lost_is_asked_for_again_under_the_same_key(
-    payment_sandbox: PaymentSandbox, settings: Settings
+    payment_sandbox: PaymentSandbox,
 ) -> None:
     """The provider charged and we don't know it: the next attempt gets that charge."""
-    settings.STRIPE_TIMEOUT = timedelta(seconds=0.5)
     order = shop.reserved()
     payment_sandbox.fault_arm("drop", when="after")
 

@@ -115,7 +115,7 @@ def test_a_key_is_in_use_while_its_first_request_runs(payment_sandbox: PaymentSa
     payment_sandbox.fault_arm("hang", when="during", idempotency_key="order-7", seconds=2)
     with ThreadPoolExecutor() as pool:
         slow = pool.submit(pay, http, "order-7")
-        assert wait_until(lambda: not payment_sandbox.faults(), within=timedelta(seconds=5))
+        assert wait_until(lambda: not payment_sandbox.faults(), within=timedelta(seconds=30))
         conflict = pay(http, "order-7")
         assert (conflict.status_code, error_of(conflict)["code"]) == (409, "idempotency_key_in_use")
         assert slow.result().status_code == 200
@@ -260,7 +260,7 @@ def test_json_and_broken_forms_are_refused(shared_http: httpx.Client) -> None:
 
 def test_what_is_not_http_is_refused_in_stripes_shape(payment_sandbox: PaymentSandbox) -> None:
     """The base class would answer in HTML."""
-    with socket.create_connection((HOST, payment_sandbox.port), timeout=5) as connection:
+    with socket.create_connection((HOST, payment_sandbox.port), timeout=20) as connection:
         connection.sendall(b"BREW /v1/coffee HTTP/1.1\r\nHost: x\r\n\r\n")
         answer = connection.makefile("rb").read()
     assert answer.startswith(b"HTTP/1.1 501 ")

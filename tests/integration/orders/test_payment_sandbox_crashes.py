@@ -41,7 +41,7 @@ def test_sigkill_and_a_restart_keep_the_books_and_the_answers(payment_sandbox: P
 
     with ThreadPoolExecutor(4) as pool:
         runs = [pool.submit(keep_paying) for _ in range(4)]
-        assert wait_until(lambda: len(answered) >= 20, within=timedelta(seconds=20))
+        assert wait_until(lambda: len(answered) >= 20, within=timedelta(seconds=60))
         payment_sandbox.kill()
         killed.set()
         for run in runs:
@@ -74,16 +74,14 @@ def test_damaged_books_are_not_opened(payment_sandbox: PaymentSandbox) -> None:
     pay(payment_sandbox, "order-1")
     payment_sandbox.stop()
     payment_sandbox.books_file.write_bytes(b"{broken\n" + payment_sandbox.books_file.read_bytes())
-    process = payment_sandbox.launch()
-    assert process.wait(20) == 1
+    assert payment_sandbox.try_to_start() == 1
     assert "line 1 of" in payment_sandbox.log_file.read_text()
 
 
 def test_two_sandboxes_do_not_share_books(payment_sandbox: PaymentSandbox, tmp_path: Path) -> None:
     """Each would know only its own half of the keys."""
     second = PaymentSandbox(tmp_path)
-    process = second.launch()
-    assert process.wait(20) == 1
+    assert second.try_to_start() == 1
     assert "another payment sandbox keeps its books" in second.log_file.read_text()
     assert pay(payment_sandbox, "order-1").status_code == 200
 
@@ -93,8 +91,7 @@ def test_a_port_that_is_taken_is_said(payment_sandbox: PaymentSandbox, tmp_path:
     second = PaymentSandbox(tmp_path / "second")
     second.log_file.parent.mkdir()
     second.port = payment_sandbox.port
-    process = second.launch()
-    assert process.wait(20) == 1
+    assert second.try_to_start() == 1
     said = second.log_file.read_text()
     assert f"can't serve 127.0.0.1:{payment_sandbox.port}" in said
     assert "Traceback" not in said
@@ -107,7 +104,7 @@ def test_open_and_hanging_connections_do_not_keep_it_from_stopping(payment_sandb
     idle = socket.create_connection((HOST, payment_sandbox.port))
     with idle, ThreadPoolExecutor() as pool:
         hanging = [pool.submit(pay, payment_sandbox, key) for key in ("order-1", "order-2")]
-        assert wait_until(lambda: not payment_sandbox.faults(), within=timedelta(seconds=5))
+        assert wait_until(lambda: not payment_sandbox.faults(), within=timedelta(seconds=30))
         assert payment_sandbox.stop() == 0
         for request in hanging:
             with pytest.raises(httpx.TransportError):

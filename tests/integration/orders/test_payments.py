@@ -71,14 +71,15 @@ def test_trouble_at_the_provider_is_transient_and_a_repetition_charges_once(
     when: str,
 ) -> None:
     """Whether the money was taken before the answer got lost or not: two failures and a success are one charge."""
-    settings.STRIPE_TIMEOUT = timedelta(seconds=0.5)
+    if fault == "hang":
+        settings.STRIPE_TIMEOUT = timedelta(seconds=1)
     payment_sandbox.fault_arm(fault, when=when, idempotency_key="order-7", times=2, **figures)
     for _ in range(2):
         started = monotonic()
         with pytest.raises(PaymentUnavailable) as caught:
             charge()
         assert caught.value.reason == reason
-        assert monotonic() - started < 10
+        assert monotonic() - started < 20
     settings.STRIPE_TIMEOUT = timedelta(seconds=10)
     taken = charge()
     assert [booked["id"] for booked in payment_sandbox.books()["charges"]] == [taken.id]
@@ -99,7 +100,7 @@ def test_a_key_that_is_still_in_use_is_transient(payment_sandbox: PaymentSandbox
     payment_sandbox.fault_arm("hang", when="during", idempotency_key="order-7", seconds=2)
     with ThreadPoolExecutor() as pool:
         first = pool.submit(charge)
-        assert wait_until(lambda: not payment_sandbox.faults(), within=timedelta(seconds=5))
+        assert wait_until(lambda: not payment_sandbox.faults(), within=timedelta(seconds=30))
         with pytest.raises(PaymentUnavailable, match="HTTP 409"):
             charge()
         assert charge_until_answered() == first.result()
@@ -116,7 +117,7 @@ def charge_until_answered() -> Charge:
             return False
         return True
 
-    assert wait_until(answered, within=timedelta(seconds=10))
+    assert wait_until(answered, within=timedelta(seconds=30))
     return answers[0]
 
 

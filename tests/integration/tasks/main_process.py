@@ -12,7 +12,7 @@ from tasks.enqueue.models import OutboxMessage
 from tasks.execution.registrar import registrar
 from tasks.execution.request import DeadLetterRequest
 
-WITHIN = timedelta(seconds=10)
+WITHIN = timedelta(seconds=30)
 
 
 class Held:

@@ -28,7 +28,7 @@ from tasks.enqueue.status import JobStatus, status
 from tasks.operation.health import queue_depths
 from tasks.operation.reconciler import finished_prune, unfinished_send_again
 
-WITHIN = timedelta(seconds=30)
+WITHIN = timedelta(seconds=60)
 
 
 @task("relay_test.take_note", time_limit=timedelta(seconds=10))
@@ -76,7 +76,8 @@ def test_the_relay_sends_what_is_committed_as_soon_as_it_is(relay: Child) -> Non
     with transaction.atomic():
         task_id = take_note.enqueue(1)
     assert wait_until(lambda: waiting_at_broker() == 1, within=WITHIN)
-    assert OutboxMessage.objects.get(task_id=task_id).state == "sent"
+    sent = OutboxMessage.objects.filter(task_id=task_id, state="sent")
+    assert wait_until(sent.exists, within=WITHIN), "the broker has it first, and its row says so with the commit"
 
 
 def test_a_scheduled_row_is_sent_when_it_is_due(relay: Child) -> None:
@@ -117,6 +118,8 @@ def test_two_relays_send_each_message_once(process_environment: dict[str, str], 
     for child in relays:
         child.start()
     assert all(child.ended(within=WITHIN) and child.exit_code == 0 for child in relays)
+    for child in relays:
+        child.bury()  # its number may soon be another process's
     assert states() == {"sent": 3_000}
     assert waiting_at_broker() == 3_000
 

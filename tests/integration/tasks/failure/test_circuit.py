@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from tasks import Permanent, RetryBudget, RetryPolicy, Transient, task
 from tasks.enqueue.models import OutboxMessage
-from tasks.failure import breaker
+from tasks.failure import breaker, circuit_state
 from tasks.failure.breaker import Breaker, Permit
 from tasks.failure.circuit import circuit_change, circuit_close, circuit_look
 from tasks.failure.circuit_models import Circuit
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
+HEARD = 20 * SECOND
 BUDGET = RetryBudget(least=4, pause=10 * SECOND, longest=40 * SECOND, probes=2)
 NAME = "circuit.call_upstream"
 
@@ -46,8 +47,10 @@ def hurried() -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _unscaled() -> Any:
+def _unscaled(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """And no circuit opens before a test lets time pass, however long the machine takes for what it does before."""
     in_body["now"] = lambda: "result"
+    monkeypatch.setattr(circuit_state, "HEARD", HEARD)
     with override_settings(TASKS={}):
         yield
 
@@ -91,13 +94,17 @@ def state() -> str:
 
 def test_a_healthy_task_pays_no_statement_a_job() -> None:
     """It asks once a second; what it counts it keeps to itself while nothing fails."""
+    now = [0.0]
+    breaker._breakers[NAME] = Breaker(NAME, BUDGET, monotonic=lambda: now[0])
     delivered()
     with CaptureQueriesContext(connection) as queries:
-        for _ in range(20):
-            delivered()
+        for _ in range(2):
+            now[0] += circuit_state.LOOK_EVERY.total_seconds()
+            for _ in range(10):
+                delivered()
 
     asked = [query["sql"] for query in queries if "tasks_circuit" in query["sql"]]
-    assert len(asked) <= 2
+    assert len(asked) == 2
     assert not Circuit.objects.exists()
 
 
@@ -107,14 +114,15 @@ def test_an_outage_opens_it_and_jobs_are_held_uncounted() -> None:
     for _ in range(4):
         answer, row = delivered()
         assert (type(answer), row.retries) == (Retry, 1)
-    let_time_pass(3 * SECOND)
+    let_time_pass(HEARD)
 
+    began = timezone.now()
     answer, row = delivered(retries=1)  # its last attempt; it finds that the circuit is open now
     assert (type(answer), row.state, row.retries) == (Ignore, "scheduled", 1)
     in_body["now"] = raising(AssertionError("it ran"))
     answer, row = delivered()
     assert (type(answer), row.state, row.retries, row.finished_at) == (Ignore, "scheduled", 0, None)
-    assert 9 * SECOND < row.due_at - timezone.now() < 20 * SECOND
+    assert began + BUDGET.pause <= row.due_at < timezone.now() + 2 * BUDGET.pause
     assert state() == "open"
 
 
@@ -130,7 +138,7 @@ def test_successes_elsewhere_are_heard_before_it_opens() -> None:
         delivered()
     elsewhere._looked = float("-inf")  # a second later
     elsewhere.admit()
-    let_time_pass(3 * SECOND)
+    let_time_pass(HEARD)
     delivered()
 
     found = circuit_look(NAME)
@@ -161,11 +169,12 @@ def test_a_probe_that_fails_opens_it_again_for_longer_and_is_not_counted() -> No
     let_time_pass(BUDGET.pause)
     in_body["now"] = raising(Transient("still away"))
 
+    began = timezone.now()
     answer, row = delivered(retries=1)
     assert (type(answer), row.state, row.retries) == (Ignore, "scheduled", 1)
     found = Circuit.objects.get(pk=NAME)
     assert (found.state, found.pauses) == ("open", 1)
-    assert 19 * SECOND < row.due_at - timezone.now() < 40 * SECOND
+    assert began + 2 * BUDGET.pause <= row.due_at < timezone.now() + 4 * BUDGET.pause
 
 
 @pytest.mark.parametrize(("error", "failures"), [(Permanent("declined"), 0), (ValueError("a bug"), 1)])
@@ -205,7 +214,7 @@ def test_of_many_that_fail_at_once_all_are_counted_and_one_opens_it() -> None:
     circuit_opened.connect(hear)
     try:
         at_once(6, lambda: Breaker(NAME, BUDGET).failed(None))
-        let_time_pass(3 * SECOND)
+        let_time_pass(HEARD)
         answers = at_once(6, lambda: Breaker(NAME, BUDGET).failed(None))
     finally:
         circuit_opened.disconnect(hear)

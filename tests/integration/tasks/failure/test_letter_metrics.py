@@ -53,14 +53,14 @@ def test_a_relay_tells_how_many_are_open_how_many_came_lately_and_what_is_held_b
 
     def told() -> set[str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
                 lines = answer.read().decode().splitlines()
         except OSError:
             return set()
         return {line for line in lines if line.startswith("tasks_")}
 
     try:
-        assert wait_until(told, within=timedelta(seconds=30)), relay.log_tail(30)
+        assert wait_until(told, within=timedelta(seconds=60)), relay.log_tail(30)
         labels = 'queue="default",reason="error",state="open"'
         assert told() >= {
             'tasks_dead_letters{queue="default",reason="error",state="open",task="metrics.now"} 2.0',
