@@ -34,6 +34,8 @@ TOLD_WITHIN: Final = 0.2
 """Seconds after which the thread tells the server what nobody else has told it."""
 NOTHING_TO_KEEP: Final = 3600.0
 """Seconds to sleep in a process that holds nothing, like one that has only published since."""
+STOPS_WITHIN: Final = 2.0
+"""Seconds to wait for the thread when the process ends. It may be asking a server that doesn't answer."""
 AFTER_FAILURE: Final = 0.5
 """Seconds until the next attempt when the server doesn't answer; less with a short lease."""
 
@@ -51,7 +53,7 @@ class Keeper:
         self._talking = threading.Lock()
         self._gate = ForkGate()
         self._starting = threading.Lock()
-        self._started = False
+        self._started = self._stopping = False
         self._busy = self._joined = False
         self._pid = os.getpid()
 
@@ -65,8 +67,12 @@ class Keeper:
         self._joined = True
         with self._starting:
             if not self._started:
-                thread_start(self.run, "lease-keeper")
                 self._started = True
+                try:
+                    thread_start(self.run, self._ended, "lease-keeper")
+                except RuntimeError:
+                    self._started = False
+                    raise
         self._wake.set()
 
     def lease_after(self, last: Lease | None) -> Lease:
@@ -89,10 +95,10 @@ class Keeper:
         return sum(len(lease.held) for lease in tuple(self._leases) if lease.retired)
 
     def run(self) -> None:
-        """Renew, tell, sleep; for ever."""
+        """Renew, tell, sleep; until `stop`."""
         self._ident = threading.get_ident()
         renew_at, is_away = 0.0, False
-        while True:
+        while not self._stopping:
             self._busy = False
             if self._joined:
                 self._joined, renew_at = False, 0.0
@@ -112,8 +118,22 @@ class Keeper:
             if not self._busy:
                 self._wake.wait(max(0.0, renew_at - time.monotonic()))
             self._wake.clear()
-            if self._busy:  # most often the event loop tells it first
+            if self._busy and not self._stopping:  # most often the event loop tells it first
                 time.sleep(max(0.0, min(TOLD_WITHIN, renew_at - time.monotonic())))
+        self._own.client.connection_pool.disconnect()
+
+    def stop(self) -> None:
+        """End the thread before the process ends, and wait for it a moment. The next lease starts another."""
+        with self._starting:
+            self._stopping = True
+            self._wake.set()
+            deadline = time.monotonic() + STOPS_WITHIN
+            while self._started and time.monotonic() < deadline:
+                time.sleep(0.005)
+            self._stopping = False
+
+    def _ended(self) -> None:
+        self._started, self._ident = False, 0
 
     def release(self, lease: Lease) -> None:
         """Tell what is to be told, then give back all that is held. Raises redis-py's errors."""
@@ -229,9 +249,10 @@ def keeper_of(key: Any, make: Any) -> Keeper:
 
 
 def release_all() -> None:
-    """Give back all that this process holds."""
+    """Give back all that this process holds, and renew nothing any more."""
     for keeper in list(_keepers.values()):
         keeper.release_all()
+        keeper.stop()
 
 
 def _forget() -> None:
