@@ -8,7 +8,6 @@ from typing import Any
 from redis import Redis
 
 from tasks.delivery.intake import DIED_TOO_OFTEN, intake_peek, intake_size
-from tasks.testing.waiting import eventually
 from tests.conformance.broker.declaring import cannot, promised
 from tests.conformance.broker.hand import Hand, depth, producing
 from tests.conformance.broker.subjects import DELIVERY_LIMIT, Subject
@@ -82,13 +81,13 @@ def test_a_message_that_kills_whoever_takes_it_is_put_among_the_dead_letters(sub
     queue = subject.queue()
     with dead_letters(subject), producing(subject, queue) as send, Hand(subject, queue, prefetch=1) as hand:
         send("poison")
-        for _ in range(DELIVERY_LIMIT):
+        deaths = 0
+        while not hand.nothing_comes() or deaths < DELIVERY_LIMIT:  # a busy broker may be silent for a while
             die_of(hand.take()[0])
-        if not hand.nothing_comes():  # RabbitMQ means the times after the first one
-            die_of(hand.take()[0])
-            assert hand.nothing_comes()
+            deaths += 1
 
-        eventually(lambda: depth(subject, queue) == 0)
+        assert DELIVERY_LIMIT <= deaths <= DELIVERY_LIMIT + 1
+        assert depth(subject, queue) == 0
     if subject.name.startswith("lease"):
         with closing(Redis.from_url(subject.url.replace("+lease", ""))) as client:
             assert [entry.reason for entry in intake_peek(client)] == [DIED_TOO_OFTEN]
