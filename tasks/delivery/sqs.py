@@ -95,7 +95,8 @@ class Channel(KOMBUS.Channel):  # type: ignore[misc]
 
     def _held(self) -> list[tuple[str, str]]:
         delivered = tuple(self.qos._delivered.items())
-        return [(message.delivery_info["sqs_queue"], tag) for tag, message in delivered]
+        settled = self.qos._dirty  # kombu takes these out when the next message comes, and no sooner
+        return [(message.delivery_info["sqs_queue"], tag) for tag, message in delivered if tag not in settled]
 
     # Receiving
 

@@ -26,7 +26,7 @@ from tasks.execution.broker_letters import BrokerLetters
 from tasks.failure.letter_models import DeadLetter
 from tasks.operation.health import queue_depths
 from tasks.testing.waiting import eventually
-from tests.conformance.broker.hand import Hand
+from tests.conformance.broker.hand import Hand, producing
 from tests.conformance.broker.subjects import Subject
 from tests.servers.brokers import BrokerServers
 
@@ -175,6 +175,20 @@ class Client:
         if len(self.asked) == 1:
             raise OSError("the first question finds nobody")
         return {"Failed": []}
+
+
+def test_what_was_given_back_or_is_done_is_held_no_longer(subject: Subject) -> None:
+    """Else its time is extended for as long as no other message comes, and nobody is given it."""
+    queue = subject.queue()
+    with producing(subject, queue) as send, Hand(subject, queue, prefetch=1) as hand:
+        send("a")
+        (given_back,) = hand.take()
+        assert len(hand.channel._held()) == 1
+        given_back.reject(requeue=True)
+        assert hand.channel._held() == []
+        (done,) = hand.take()
+        done.ack()
+        assert hand.channel._held() == []
 
 
 def test_a_hold_asks_for_ten_at_once_and_again_after_a_fault() -> None:
