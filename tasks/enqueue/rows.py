@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
 from celery import uuid
-from django.db import InterfaceError, OperationalError, connections, router
+from django.db import Error, InterfaceError, OperationalError, connections, router
 
 from .models import OutboxMessage
 
@@ -94,6 +95,24 @@ def alias() -> str:
 def cursor() -> Any:  # Django's stub of it knows no timedeltas and no COPY
     """A cursor on the outbox's database, inside whatever transaction the caller has open there."""
     return connections[alias()].cursor()
+
+
+@contextmanager
+def by_itself() -> Iterator[None]:
+    """Around a statement that commits by itself.
+
+    What cuts it off in the middle, a time limit's signal, ends the session: in that, the next statement would find its
+    answer in the way. A transaction ends such a session when it can't be rolled back.
+    """
+    try:
+        yield
+    except Error:  # the server's answer
+        raise
+    except BaseException:
+        connection = connections[alias()]
+        if not connection.in_atomic_block:
+            connection.close()
+        raise
 
 
 def session() -> object:

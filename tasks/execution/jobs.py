@@ -60,7 +60,7 @@ def job_begin(task: ReliableTask[..., Any]) -> bool:
     other arguments since this message was sent.
     """
     request: Any = task.request
-    with rows.cursor() as cursor:
+    with rows.by_itself(), rows.cursor() as cursor:
         cursor.execute(_BEGIN, {"id": str(request.id), "retries": request.retries, "edition": _edition(request)})
         begun, known = cursor.fetchone()
     return bool(begun or not known)

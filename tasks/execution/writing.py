@@ -13,11 +13,10 @@ have left. Where a session is lost at the commit, what became of that is unknown
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import Error, connections, transaction
+from django.db import Error, transaction
 
 from ..enqueue import rows
 from ..failure.remains import FOLLOWS
@@ -48,13 +47,11 @@ def written(task: ReliableTask[..., Any], write: Callable[[], T], *, at_once: bo
     for left in reversed(range(TRIES)):
         session, committing = None, at_once
         try:
-            with nullcontext() if at_once else transaction.atomic(using=rows.alias()):
+            with rows.by_itself() if at_once else transaction.atomic(using=rows.alias()):
                 session = rows.session()
                 result = write()
                 committing = True
         except SoftTimeLimitExceeded as error:  # it is for the body, and that is through
-            if at_once:  # what was said and not answered would be in the way of whatever comes next
-                connections[rows.alias()].close()
             raise NotWritten from error
         except Error as error:
             if not (rows.in_the_way(error) or (rows.lost(error, session) and not committing)):

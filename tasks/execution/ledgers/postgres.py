@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from django.db import OperationalError, connections, router, transaction
 
+from ...enqueue import rows
 from ...errors import ClaimLost, KeyConflict
 from ..ledger import BY_HAND, Answer, Busy, Claim, Done
 from ..models import LedgerEntry
@@ -45,7 +46,7 @@ class PostgresLedger:
         try:
             if not connections[self.alias].in_atomic_block:
                 # Nearly always the key is free, and then one statement, which commits by itself, is all.
-                with self._cursor() as cursor:
+                with rows.by_itself(), self._cursor() as cursor:
                     if claim := _taken(cursor, wanted):
                         return claim
             with transaction.atomic(using=self.alias, durable=True), self._cursor() as cursor:

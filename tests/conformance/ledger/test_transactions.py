@@ -8,6 +8,7 @@ from datetime import timedelta
 from threading import Event, Thread
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.contrib.auth.models import Group
 from django.db import OperationalError, connection, connections, transaction
 
@@ -229,3 +230,19 @@ def test_pruning_takes_at_most_as_many_as_it_is_told_and_leaves_what_is_locked()
 
     assert pruned == [[4, 2, 0]]
     assert LedgerEntry.objects.get().key == "0"
+
+
+def test_a_claim_that_is_cut_off_leaves_a_session_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the signal of a time limit, while the answer is awaited. Without health checks nobody would notice."""
+    monkeypatch.setitem(connection.settings_dict, "CONN_HEALTH_CHECKS", False)
+    connection.close()
+
+    def be_cut_off(*_: object) -> None:
+        connection.connection.pgconn.send_query(b"SELECT 'an answer that nobody reads'")
+        raise SoftTimeLimitExceeded
+
+    with monkeypatch.context() as patch, pytest.raises(SoftTimeLimitExceeded):
+        patch.setattr("tasks.execution.ledgers.postgres._taken", be_cut_off)
+        LEDGER.claim("key", fingerprint="arguments", owner="one", lease=HOUR, ttl=HOUR)
+
+    assert isinstance(LEDGER.claim("key", fingerprint="arguments", owner="one", lease=HOUR, ttl=HOUR), Claim)
