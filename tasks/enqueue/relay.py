@@ -7,6 +7,7 @@ never hold the same one), hand it to the broker in one batch, mark it sent, comm
 - Dies after the broker has it and before the commit: the same, so those are sent twice. Harmless by the ledger.
 - The broker is away, or takes nothing, whatever the reason: the rows stay, and the relay waits longer each time.
 - A message can't be sent: the batch is sent one by one (`sending.py`), and that row is set aside with the reason.
+- So it can't, and a transaction that is open has enqueued the same unique job: the row waits, and nobody for it.
 - The broker refuses some messages for a reason that may pass, a queue that it lets nobody write to, say: those rows
   stay, and are left alone for a while; the others go.
 """
@@ -27,8 +28,8 @@ from ..signals import message_unsendable
 from . import rows
 from .leaving import Leaving
 from .recording import UNWATCHED
-from .sending import BrokerAway, Message, Outcome, Sender
-from .unique_locks import lock_release
+from .sending import BrokerAway, Message, Outcome, Refusal, Sender
+from .unique_locks import lock_is_held_back, lock_release
 
 __all__ = ["BATCH", "BrokerAway", "Relay", "Round"]
 
@@ -72,7 +73,7 @@ class Round:
     """What one round did: how many messages were sent, and which rows were set aside, with why."""
 
     sent: int = 0
-    refused: list[tuple[int, str, str]] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
 
 
 class Relay:
@@ -124,8 +125,9 @@ class Relay:
                 outcome = self._hand_over(messages)
                 crashpoints.reach("after_send", "relay")
                 self._leave(outcome)
-                self._mark(cursor, outcome)
-                done.sent, done.refused = len(outcome.sent), outcome.refused
+                done.sent, done.refused = len(outcome.sent), self._set_aside(cursor, outcome.refused)
+                if outcome.sent:
+                    cursor.execute(_SENT, [outcome.sent])
                 why, away = outcome.why, outcome.away
                 if done.sent or done.refused or away:
                     break
@@ -145,14 +147,19 @@ class Relay:
         """Give *messages* to the broker."""
         return self._sender.send(messages)
 
-    def _mark(self, cursor: Any, outcome: Outcome) -> None:
-        for row, task_id, problem in outcome.refused:
+    def _set_aside(self, cursor: Any, refused: Sequence[Refusal]) -> list[Refusal]:
+        """End what can't be sent; return what was ended. Waits for nobody who holds a job's unique lock."""
+        done = []
+        for row, task_id, problem in refused:
+            if lock_is_held_back(task_id):
+                self._rows_left.add([row])
+                continue
             cursor.execute(_SET_ASIDE, [problem, row])
             log.error("message %s was set aside, it can't be sent: %s", task_id, problem)
             lock_release(task_id, "unsendable")
             message_unsendable.send(sender=Relay, task_id=task_id, problem=problem)
-        if outcome.sent:
-            cursor.execute(_SENT, [outcome.sent])
+            done.append((row, task_id, problem))
+        return done
 
     def _leave(self, outcome: Outcome) -> None:
         self._rows_left.add(outcome.left)

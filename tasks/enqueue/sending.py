@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from celery import Celery
 from kombu import Producer
@@ -28,6 +28,10 @@ from ..delivery.routing import PartlyUnroutable
 
 TRIES: Final = 3
 """How many messages of a queue must be refused, and none taken, before its others are left alone."""
+
+
+Refusal: TypeAlias = tuple[int, str, str]
+"""A row that can't be sent, its task id, and why."""
 
 
 class Message(NamedTuple):
@@ -63,13 +67,13 @@ class BrokerAway(ConnectionError):
 class Outcome:
     """What became of a batch; what is named nowhere was not tried.
 
-    sent: rows. refused: rows that can't be sent, each with its task id and why.
+    sent: rows. refused: what can't be sent.
     left: rows that were not taken, for a reason that may pass; shut: the ways on which nothing gets through.
     why: the last such reason. away: why the broker takes nothing more; "" when it does.
     """
 
     sent: list[int] = field(default_factory=list)
-    refused: list[tuple[int, str, str]] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
     left: list[int] = field(default_factory=list)
     shut: set[str] = field(default_factory=set)
     why: str = ""

@@ -42,6 +42,12 @@ _HOLDER: Final = f"""
 # Several may hold it so at once; only the owner waits for them, when it deletes the row.
 _HOLD_BACK: Final = "SELECT 1 FROM tasks_uniquelock WHERE key = %s AND owner = %s FOR KEY SHARE"
 
+# The row is locked from here on, unless somebody else has it.
+_HELD_BACK: Final = """
+    WITH mine AS MATERIALIZED (SELECT 1 FROM tasks_uniquelock WHERE owner = %(id)s FOR UPDATE SKIP LOCKED)
+    SELECT EXISTS (SELECT 1 FROM tasks_uniquelock WHERE owner = %(id)s) AND NOT EXISTS (SELECT 1 FROM mine)
+"""
+
 _RELEASE: Final = """
     DELETE FROM tasks_uniquelock WHERE owner = %(id)s AND (until <> 'period' OR %(state)s <> 'succeeded')
 """
@@ -104,6 +110,13 @@ def lock_hold_back(key: str, owner: str) -> bool:
     with rows.cursor() as cursor:
         cursor.execute(_HOLD_BACK, [key, owner])
         return cursor.fetchone() is not None
+
+
+def lock_is_held_back(owner: str) -> bool:
+    """Whether *owner* would wait now to free its lock. If not, it won't before this transaction ends."""
+    with rows.cursor() as cursor:
+        cursor.execute(_HELD_BACK, {"id": owner})
+        return bool(cursor.fetchone()[0])
 
 
 def lock_release(owner: str, state: str) -> None:

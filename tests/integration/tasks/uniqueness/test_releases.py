@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from tasks import JobStatus, Permanent, cancel, status
+from tasks.enqueue import relay
 from tasks.enqueue.models import OutboxMessage
 from tasks.enqueue.relay import Relay
 from tasks.enqueue.unique_locks import locks_prune
@@ -205,6 +206,28 @@ def test_a_job_does_not_begin_before_those_end_who_rely_on_it(task: Any) -> None
         assert status(first) is JobStatus.QUEUED
     assert kept_waiting == "Reject"
     assert carry_out(first) == "returned"
+
+
+def test_a_relay_waits_for_nobody_who_relies_on_what_it_can_not_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sends the others, and sets it aside when they have ended."""
+    monkeypatch.setattr(relay, "ROW_WAIT", timedelta(0))
+    first = sample.skip_until_started.enqueue(1)
+    other = sample.skip_until_started.enqueue(2)
+    OutboxMessage.objects.update(state="queued")
+    OutboxMessage.objects.filter(task_id=first).update(properties={"routing_key": "twice"})
+
+    def send() -> tuple[int, list[str]]:
+        with connection.cursor() as cursor, Relay(current_app) as sends:
+            cursor.execute("SET lock_timeout = '50ms'")
+            sent_now = sends.send_batch()
+        return sent_now.sent, [task_id for _, task_id, _ in sent_now.refused]
+
+    with transaction.atomic():
+        assert sample.skip_until_started.enqueue(1) == first
+        assert at_once(1, send) == [(1, [])]
+    assert (status(first), status(other)) == (JobStatus.QUEUED, JobStatus.QUEUED)
+    assert send() == (0, [first])
+    assert status(first) is JobStatus.DEAD
 
 
 def test_until_finished_nobody_is_kept_waiting() -> None:
