@@ -8,9 +8,10 @@ from typing import Final
 
 from benchmarks.broker import Broker
 from benchmarks.contender import CORES, Contender
-from benchmarks.couriers.publishing import QUEUE, WAITING, WORD
+from benchmarks.couriers.publishing import QUEUE, TOLD, WAITING, WORD
+from project.local.ports import HOST
 
-STOCK, OURS, IDEAL = "Celery", "leased", "ideal"
+STOCK, OURS, IDEAL, TELLING = "Celery", "leased", "ideal", "ideal that tells"
 POOLS: Final = {
     "prefork": ("--pool prefork --concurrency 2", 1, "prefork -c 2"),
     "threads": ("--pool threads --concurrency 4", CORES, f"{CORES} × threads -c 4"),
@@ -43,22 +44,30 @@ def _contender(broker: Broker, courier: str, pool: str, prefetch: int, more: str
     )
 
 
-def ideal_contenders(pools: list[str], directory: Path, *, more: str) -> list[Contender]:
-    """One worker of each pool that has all its messages already: what is left to a job if a broker costs nothing."""
-    return [_ideal(pool, directory / f"waiting-{pool}", more) for pool in pools if pool in IDEAL_POOLS]
+def ideal_contenders(broker: Broker, pools: list[str], directory: Path, *, more: str) -> list[Contender]:
+    """One worker of each pool that has all its messages already: what is left to a job if a broker costs nothing.
+
+    And the same for a broker that costs nothing but to be told that a job starts.
+    """
+    return [
+        _ideal(courier, pool, directory / f"{courier}-{pool}", {TOLD: told}, more)
+        for pool in pools
+        if pool in IDEAL_POOLS
+        for courier, told in ((IDEAL, ""), (TELLING, f"{HOST}:{broker.valkey.port}"))
+    ]
 
 
-def _ideal(pool: str, file: Path, more: str) -> Contender:
+def _ideal(courier: str, pool: str, file: Path, told: dict[str, str], more: str) -> Contender:
     file.write_bytes(bytes(WORD))
     options, _, shape = POOLS[pool]
     worker = f"-m celery -A {IDEAL_MODULE} worker {options} {more} --queues {QUEUE}"
     return Contender(
-        courier=IDEAL,
+        courier=courier,
         pool=shape.removeprefix(f"{CORES} × "),
         worker=(sys.executable, *worker.split()),
         publisher=(sys.executable, "-m", IDEAL_MODULE),
         url="ideal://",
         depth=lambda: int.from_bytes(file.read_bytes(), sys.byteorder),
         on_valkey=False,
-        environment={WAITING: str(file)},
+        environment={WAITING: str(file), **told},
     )

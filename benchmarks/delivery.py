@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.broker import Broker
-from benchmarks.celery_contenders import IDEAL, OURS, POOLS, STOCK, celery_contenders, ideal_contenders
+from benchmarks.celery_contenders import IDEAL, OURS, POOLS, STOCK, TELLING, celery_contenders, ideal_contenders
 from benchmarks.contender import Contender
 from benchmarks.findings import Findings
 from benchmarks.gauges.backlog import SMALL, backlog
@@ -41,7 +41,7 @@ def main() -> None:
                 others = stack.enter_context(peers(broker, directory)) if arguments.peers else []
                 more = f"--loglevel {arguments.loglevel}{' --task-events' if arguments.events else ''}"
                 ours = celery_contenders(broker, arguments.pools, prefetch=arguments.prefetch, more=more)
-                ideal = ideal_contenders(arguments.pools, directory, more=more)
+                ideal = ideal_contenders(broker, arguments.pools, directory, more=more)
                 wanted = [one for one in [*ours, *ideal, *others] if one.courier in arguments.couriers]
                 _run(arguments, wanted, broker, directory)
 
@@ -58,9 +58,9 @@ def _run(arguments: argparse.Namespace, contenders: list[Contender], broker: Bro
 
 
 def _of(gauge: str, contenders: list[Contender]) -> list[Contender]:
-    """Publishing is the same whatever the pool is, so one of each courier does. The ideal can only be worked off."""
+    """Publishing is the same whatever the pool is, so one of each courier does. The ideal are worked off only."""
     if gauge != "drain":
-        contenders = [one for one in contenders if one.courier != IDEAL]
+        contenders = [one for one in contenders if one.courier not in (IDEAL, TELLING)]
     if gauge not in ("one_by_one", "bulk"):
         return [one for one in contenders if one.queue or not gauge.startswith("backlog")]
     return list({one.courier: one for one in reversed(contenders)}.values())[::-1]
@@ -86,7 +86,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run bench delivery", description=__doc__)
     parser.add_argument("--only", type=_names(GAUGES), default=list(GAUGES), help=f"of {','.join(GAUGES)}")
     parser.add_argument("--pools", type=_names(tuple(POOLS)), default=list(POOLS), help=f"of {','.join(POOLS)}")
-    couriers = (STOCK, OURS, IDEAL, *PEERS)
+    couriers = (STOCK, OURS, IDEAL, TELLING, *PEERS)
     parser.add_argument("--couriers", type=_names(couriers), default=list(couriers), help=f"of {','.join(couriers)}")
     parser.add_argument("--peers", action="store_true", help="others as well, installed in var/bench if need be")
     parser.add_argument("--jobs", type=int, default=5_000, help="jobs a measurement (%(default)s)")

@@ -1,15 +1,18 @@
 """A Celery worker whose broker costs nothing: its messages lie ready in its own memory.
 
 What a job costs here is Celery's own running of it, with Celery's own strategy and pool, and none of a transport's.
-No transport can be cheaper.
+No transport can be cheaper. With TOLD set it tells a real server of each job before it starts: one write of bytes that
+lie ready, and one read of the answers that are there. No transport that tells it can be cheaper than that.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
+import socket
 import sys
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,10 +21,14 @@ from kombu.utils.json import dumps
 from kombu.utils.uuid import uuid
 
 from benchmarks.couriers.celery import app, nothing
-from benchmarks.couriers.publishing import QUEUE, WAITING, WORD
+from benchmarks.couriers.publishing import QUEUE, TOLD, WAITING, WORD
 
 ROOM: Final = 8
 """How many jobs may be in hand, as with a prefetch of four for each of two processes."""
+
+STARTS: Final = b"*3\r\n$3\r\nSET\r\n$13\r\nbench:started\r\n$1\r\n1\r\n"
+"""As short as a command gets that writes something down."""
+ANSWERS: Final = 4096
 
 TRANSPORT_ALIASES["ideal"] = f"{__name__}:Transport"
 
@@ -65,6 +72,7 @@ class Channel(virtual.Channel):
         self.room = ROOM
         self.ready: deque[Ready] = deque()
         self.deliver: Any = None
+        self._server = _connected(os.environ.get(TOLD, ""))
         with Path(os.environ[WAITING]).open("r+b") as file:
             self._waiting = mmap.mmap(file.fileno(), WORD)
 
@@ -87,8 +95,16 @@ class Channel(virtual.Channel):
         """Hand over what there is room for."""
         while self.ready and self.room:
             self.room -= 1
+            if self._server:
+                self._tell(self._server)
             self.deliver(self.ready.popleft())
             self._waiting[:] = len(self.ready).to_bytes(WORD, sys.byteorder)
+
+    @staticmethod
+    def _tell(server: socket.socket) -> None:
+        server.send(STARTS)
+        with suppress(BlockingIOError):
+            server.recv(ANSWERS)
 
     def _has_queue(self, queue: str, **_: Any) -> bool:
         return True
@@ -120,6 +136,17 @@ class Transport(virtual.Transport):
                 loop.remove_reader(always)
 
         loop.on_tick.add(turn)
+
+
+def _connected(address: str) -> socket.socket | None:
+    """To the server at "host:port", if there is to be one."""
+    if not address:
+        return None
+    host, port = address.split(":")
+    server = socket.create_connection((host, int(port)))
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    server.setblocking(False)
+    return server
 
 
 if __name__ == "__main__":

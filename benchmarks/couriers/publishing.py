@@ -19,6 +19,8 @@ URL = "BENCH_URL"
 WAITING = "BENCH_WAITING"
 """Names the file in which the ideal broker keeps how many jobs wait: a number of WORD bytes, as this machine has it."""
 WORD = 8
+TOLD = "BENCH_TOLD"
+"""Names the server, as "host:port", to which the ideal broker tells that a job starts."""
 QUEUE = "bench"
 
 
