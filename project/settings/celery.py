@@ -34,9 +34,9 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 # What no task can be given, and what kills the worker, becomes a dead letter.
 CELERY_WORKER_CONSUMER = "tasks.execution.consumer:DeadLetterConsumer"
 
-# A deploy waits for what runs, then gives the rest back.
+# A deploy waits for what runs, then gives the rest back. What was only prefetched, or is not due, needs no waiting for.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = limits.SOFT_SHUTDOWN.total_seconds()
-CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = False
 
 # JSON only: a pickle from the broker is code from the broker.
 CELERY_TASK_SERIALIZER = "json"
