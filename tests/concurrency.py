@@ -1,13 +1,15 @@
-"""Doing the same thing at the same moment, each time on a database connection of its own."""
+"""Doing things at the same moment, each on a database connection of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Barrier, BoundedSemaphore
 from typing import TypeVar
 
-from django.db import connection, connections
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 T = TypeVar("T")
 
@@ -32,3 +34,34 @@ def at_once(times: int, call: Callable[[], T]) -> list[T | Exception]:
 
     with ThreadPoolExecutor(times) as pool:
         return [future.result() for future in [pool.submit(one) for _ in range(times)]]
+
+
+class Connections:
+    """What threads that do little have for a connection, one after the other: making one costs more than they do."""
+
+    def __init__(self) -> None:
+        self._spare: list[BaseDatabaseWrapper] = []
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """One for this thread. What is no mere error ends it, as the end of a process does."""
+        if self._spare:
+            connections[DEFAULT_DB_ALIAS] = self._spare.pop()
+        else:
+            connection.inc_thread_sharing()
+        own = connections[DEFAULT_DB_ALIAS]
+        try:
+            yield
+        except Exception:
+            own.close_if_unusable_or_obsolete()
+            self._spare.append(own)
+            raise
+        except BaseException:
+            own.close()
+            raise
+        self._spare.append(own)
+
+    def close(self) -> None:
+        """End those that nobody has."""
+        while self._spare:
+            self._spare.pop().close()

@@ -9,7 +9,7 @@ from django.db import OperationalError
 
 from tasks import RetryPolicy, task
 
-from .services import runs, syncing
+from .services import runs
 
 logger = structlog.get_logger(__name__)
 
@@ -21,6 +21,8 @@ logger = structlog.get_logger(__name__)
 )
 def sync_supplier() -> None:
     """Pull the supplier's catalogue."""
+    from .services import syncing  # every process would begin later by what checks a feed, and few of them read one
+
     run = syncing.supplier_sync()
     logger.info("supplier_sync", run_id=run.pk, state=run.state, note=run.note, offers_changed=run.offers_changed)
 

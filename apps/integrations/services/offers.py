@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from ..feed import Offer
 from ..models import SupplierOffer
+
+if TYPE_CHECKING:
+    from ..feed import Offer
 
 FIELDS = ("name", "price_cents", "available")
 

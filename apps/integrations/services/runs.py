@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -11,10 +12,12 @@ from django.utils import timezone
 from config.limits import SYNC_RESUME_WITHIN, SYNC_RUN_KEPT_FOR, SYNC_RUN_LEASE
 
 from ..errors import RunReplaced
-from ..feed import Page
 from ..models import NOTE_MAX_LENGTH, SyncRun
 from ..selectors import run_before
 from .offers import offers_withdraw, offers_write
+
+if TYPE_CHECKING:
+    from ..feed import Page
 
 State = SyncRun.State
 

@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from django.db import connection, connections
+from django.db import connection
 
 from tasks import ReliableTask, Transient, crashpoints
 from tasks.execution import effects
+from tests.concurrency import Connections
 
 STUCK_AFTER = 60
+CONNECTIONS = Connections()
 _current = threading.local()
 
 
@@ -72,15 +74,15 @@ class Delivery:
         _current.delivery = self
         try:
             self._wait()
-            with connection.cursor() as cursor:
-                cursor.execute("SET lock_timeout = '30ms'")
-            self._task.push_request(**self._message)
-            self._task(*self._message["args"])
+            with CONNECTIONS.lent():
+                with connection.cursor() as cursor:
+                    cursor.execute("SET lock_timeout = '30ms'")
+                self._task.push_request(**self._message)
+                self._task(*self._message["args"])
             self.outcome = "returned"
         except (Exception, Died) as error:  # noqa: BLE001 -- it is what the test looks at
             self.outcome = type(error).__name__
         finally:
-            connections.close_all()
             self._rest.release()
 
 

@@ -25,7 +25,7 @@ from tasks import Permanent, ReliableTask, RetryPolicy, Settled, Transient, task
 from tasks.enqueue.models import OutboxMessage
 from tasks.errors import OutcomeUnknown
 from tasks.execution.models import LedgerEntry
-from tests.integration.tasks.attempts.stepped import Delivery, current, pause, stepped
+from tests.integration.tasks.attempts.stepped import CONNECTIONS, Delivery, current, pause, stepped
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -221,6 +221,7 @@ def impatient() -> Iterator[None]:
     """Waiting for a key that a paused delivery holds is waiting for nobody."""
     with override_settings(TASKS={"LEDGER_WAIT": timedelta(milliseconds=20), "RETRY_TIME_SCALE": 0.001}), stepped():
         yield
+    CONNECTIONS.close()
 
 
 @pytest.mark.timeout(600)

@@ -29,7 +29,7 @@ from tasks.enqueue.unique_models import UniqueLock
 from tasks.operation.reconciler import finished_prune
 from tests.integration.tasks.uniqueness import sample_unique as sample
 from tests.integration.tasks.uniqueness.deliveries import deliver, request_of
-from tests.integration.tasks.uniqueness.threads import Caller, Delivery, Died, impatient, pause
+from tests.integration.tasks.uniqueness.threads import CONNECTIONS, Caller, Delivery, Died, impatient, pause
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 
@@ -294,6 +294,7 @@ def tidied() -> Iterator[None]:
     """Nothing of it is left for other tests."""
     yield
     sample.during.clear()
+    CONNECTIONS.close()
     with connection.cursor() as cursor:
         cursor.execute("RESET lock_timeout")
 

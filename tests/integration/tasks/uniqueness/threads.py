@@ -8,13 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
+from tests.concurrency import Connections
 from tests.integration.tasks.uniqueness.deliveries import deliver
 
 T = TypeVar("T")
 
 STUCK_AFTER = 60
+CONNECTIONS = Connections()
 _current = threading.local()
 
 
@@ -27,6 +29,7 @@ class Caller:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1)
+        self._connected = CONNECTIONS.lent()
         self._atomic: Any = transaction.atomic()
         self.calls: list[tuple[int, str, str, timedelta]] = []  # user, job, comment, and when
         self.is_open = True
@@ -48,13 +51,14 @@ class Caller:
         self._pool.shutdown()
 
     def _begin(self) -> None:
+        self._connected.__enter__()
         self._atomic.__enter__()
         impatient()
 
     def _end(self, *, commit: bool) -> None:
         transaction.set_rollback(not commit)
         self._atomic.__exit__(None, None, None)
-        connections.close_all()
+        self._connected.__exit__(None, None, None)
 
 
 class Delivery:
@@ -93,12 +97,12 @@ class Delivery:
         _current.delivery = self
         outcome = "died"
         try:
-            impatient()
-            outcome = deliver(self.request)
+            with CONNECTIONS.lent():
+                impatient()
+                outcome = deliver(self.request)
         except Died:
             pass
         finally:
-            connections.close_all()
             self.outcome = outcome
             self._rests.release()
 
