@@ -40,9 +40,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Tests wait for processes now and then, so few cores are given half as many tests again."""
+    """Tests wait for processes now and then: two on a core keep it busy, as far as eight go."""
     cores = os.cpu_count() or 1
-    return max(cores, min(cores + cores // 2, 8))
+    return max(cores, min(2 * cores, 8))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
