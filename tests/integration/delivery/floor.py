@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from redis import Redis
 
 from project.env import PROJECT_ROOT
 from tasks.delivery.intake import IntakeEntry, intake_peek
+from tasks.testing.processes import ProcessEnded
 from tasks.testing.waiting import eventually
 from tasks.testing.worker_process import WorkerProcess
 
@@ -33,8 +35,8 @@ class Floor:
     def __post_init__(self) -> None:
         self.others = frozenset(self._connections())
 
-    def worker(self, *options: str, url: str = "", lease: timedelta = LEASE) -> WorkerProcess:
-        """Start a worker and wait until it takes work. Raises ProcessEnded if it ends instead."""
+    def worker(self, *options: str, url: str = "", lease: timedelta = LEASE, may_end: bool = False) -> WorkerProcess:
+        """Start a worker and wait until it takes work. Raises ProcessEnded if it ends instead, unless it may."""
         name = f"w{len(self.workers)}"
         command = [
             sys.executable,
@@ -62,7 +64,8 @@ class Floor:
             },
         )
         self.workers.append(worker)
-        worker.ready()
+        with suppress(ProcessEnded) if may_end else nullcontext():
+            worker.ready()
         return worker
 
     def send(self, name: str, *args: Any, **options: Any) -> None:

@@ -22,7 +22,7 @@ def test_whoever_ran_beside_a_workers_killer_gets_through(floor: Floor) -> None:
     floor.send("jobs.note", "neighbour", 2)
     floor.send("jobs.note", "third")
     for _ in range(3):
-        worker = floor.worker(lease=timedelta(seconds=1))
+        worker = floor.worker(lease=timedelta(seconds=1), may_end=True)
         eventually(partial(_over, floor, worker), within=timedelta(seconds=60))
         if floor.intake():
             break
@@ -42,7 +42,7 @@ def test_only_what_had_begun_is_blamed_when_a_whole_worker_dies(floor: Floor) ->
     floor.send("jobs.kill", "parent")
     for number in range(20):
         floor.send("jobs.note", number)
-    victim = floor.worker("-c", "1", "--prefetch-multiplier", "8", lease=timedelta(seconds=1))
+    victim = floor.worker("-c", "1", "--prefetch-multiplier", "8", lease=timedelta(seconds=1), may_end=True)
     eventually(lambda: victim.status == "exited", within=timedelta(seconds=60))
     victim.teardown()
     floor.worker("--queues", "nothing", lease=timedelta(seconds=1))  # whose keeper gives back what was held
