@@ -5,6 +5,10 @@ The Celery app is imported here so that `@shared_task` finds it as soon as Djang
 
 from __future__ import annotations
 
-from project.celery import app as celery_app
+from project.garbage import look_rarely
+
+look_rarely()
+
+from project.celery import app as celery_app  # noqa: E402
 
 __all__ = ["celery_app"]

@@ -11,13 +11,14 @@ from django.conf import settings
 from django_structlog.celery import signals
 
 from project import logs
+from project.garbage import look_as_usual
 
 # What follows a request into its jobs. The rest of the request's context (path, address) stays with the request.
 INHERITED = frozenset({"request_id", "user_id", "parent_task_id"})
 
 
 class ProjectConfig(AppConfig):
-    """Wires logging. Listed last in INSTALLED_APPS."""
+    """Wires logging, and ends the start. Listed last in INSTALLED_APPS."""
 
     name = "project"
     label = "project"
@@ -27,6 +28,7 @@ class ProjectConfig(AppConfig):
         setup_logging.connect(leave_logging_alone, dispatch_uid="project.leave_logging_alone")
         signals.bind_extra_task_metadata.connect(bind_job, dispatch_uid="project.bind_job")
         signals.modify_context_before_task_publish.connect(keep_inherited, dispatch_uid="project.keep_inherited")
+        look_as_usual()
 
 
 def leave_logging_alone(**_: Any) -> None:
