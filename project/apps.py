@@ -10,7 +10,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django_structlog.celery import signals
 
-from project import logs
+from project import celery, logs
 from project.garbage import look_as_usual
 
 # What follows a request into its jobs. The rest of the request's context (path, address) stays with the request.
@@ -20,6 +20,7 @@ INHERITED = frozenset({"request_id", "user_id", "parent_task_id"})
 class ProjectConfig(AppConfig):
     """Wires logging, and ends the start. Listed last in INSTALLED_APPS."""
 
+    celery_app = celery.app  # what `@shared_task` and `.delay()` find from now on
     name = "project"
     label = "project"
 

@@ -11,11 +11,14 @@ import time
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from tasks.delivery.brokers import transports_register
+
 ANSWER_WITHIN_SECONDS = 0.3
 
 
 def main() -> None:
     """Ask until every node named on the command line has answered once. Names are without their host."""
+    transports_register()
     app = Celery("ping", set_as_current=False)
     app.config_from_object("project.settings.celery", namespace="CELERY")
     missing = set(sys.argv[1:])

@@ -25,6 +25,7 @@ from project.local.environment import variables_clean, variables_offered
 from project.local.errors import ServiceFailed
 from project.local.ports import HOST, Ports
 from project.local.postgres import Postgres
+from project.local.prepared import PreparedNote
 from project.local.readiness import NODES, probes_make, wait_until_ready
 from project.local.server import Server
 from project.local.supervisor import Supervisor
@@ -70,6 +71,8 @@ class Stack:
         self.ports = {name: ports.pick(name) for name in (*WITH_PORT, *embedded)}
         self.servers = {variable: self._server(variable) for variable in EMBEDDED if variable not in self._given}
         self.environment: dict[str, str] = {}
+        self._note: PreparedNote | None = None
+        self._prepared = False
         self._say = say
         self.supervisor = Supervisor([], say=say)
 
@@ -104,6 +107,21 @@ class Stack:
             self.stop(grace=timedelta(seconds=3))
             raise
         return self
+
+    def settle(self) -> None:
+        """Once all answer: note that the database is prepared, and prepare it if that was only taken for granted.
+
+        It may have been changed by hand since. Raises ServiceFailed; the next start prepares it first, then.
+        """
+        if self._note:
+            self._note.leave()
+        if not self._prepared:
+            try:
+                self._prepare()
+            except ServiceFailed:
+                if self._note:
+                    self._note.take()
+                raise
 
     def tend(self) -> None:
         """To be called now and then: starts again what died. Raises ServiceFailed for what can't be kept running."""
@@ -161,8 +179,9 @@ class Stack:
         self.supervisor = Supervisor(children, say=self._say)
         self.supervisor.start(EARLY)
         began = time.monotonic()
-        self.run_python("prepare", "-m", "project.local.prepare")
-        self._report("database migrated, catalogue and schedules in place", time.monotonic() - began)
+        if not self._is_known_to_be_prepared():
+            self._prepare()
+            self._report("database migrated, catalogue and schedules in place", time.monotonic() - began)
         self.supervisor.start(name for name in commands if name not in EARLY)
         ping = self._child("ping", [sys.executable, "-m", "project.local.ping", *NODES.values()])
         ping.start()
@@ -174,6 +193,17 @@ class Stack:
             )
         finally:
             ping.kill()
+
+    def _is_known_to_be_prepared(self) -> bool:
+        server = self.servers.get("DATABASE_URL")
+        if server is None:  # somebody's own, which others change, too
+            return False
+        self._note = PreparedNote(server.directory, self.environment)
+        return self._note.take()
+
+    def _prepare(self) -> None:
+        self.run_python("prepare", "-m", "project.local.prepare")
+        self._prepared = True
 
     def _child(self, name: str, command: str | list[str]) -> Child:
         return Child(

@@ -47,6 +47,7 @@ def _up(directory: Path, signals: StopSignals) -> NoReturn:
         stack.start()
         instance.tell(stack.url("web"))
         _introduce(stack, time.monotonic() - began)
+        stack.settle()
         _watch(stack)
     finally:
         say_note("stopping; Ctrl-C once more does not wait for running jobs")

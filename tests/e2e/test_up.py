@@ -8,18 +8,21 @@ import signal
 import smtplib
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, Final
 
 import httpx
 import psycopg
 import pytest
 from honcho.environ import parse_procfile
 
+from config.schedules import SCHEDULES
 from project.env import PROJECT_ROOT
 from project.local.environment import PREFERRED_PORTS
 from project.local.ports import HOST
+from project.local.postgres import DATABASE, USER
 from project.local.smtp_sink import read_mails
 from project.local.waiting import wait_until
 from tests.servers.embedded import with_database
@@ -57,6 +60,20 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Up]]:
             return up
 
         yield start
+
+
+CHANGE: Final = "UPDATE django_celery_beat_periodictask SET description = 'by hand' WHERE name = %s"
+CHANGED: Final = "SELECT 1 FROM django_celery_beat_periodictask WHERE description = 'by hand'"
+
+
+@contextmanager
+def the_database(up: Up) -> Iterator[psycopg.Connection[Any]]:
+    """That which it embeds, without a transaction."""
+    password = (up.directory / "postgres" / "password").read_text().strip()
+    place = up.said_after("postgres").partition(":")
+    url = f"postgresql://{USER}:{password}@{place[0]}:{place[2]}/{DATABASE}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
 
 
 def workers_answer(pages: str) -> bool:
@@ -143,6 +160,9 @@ def test_ctrl_c_leaves_nothing_and_sigkill_neither_and_passwords_stay(running: U
     """The three things that make one trust it: it goes when told, it goes when shot, and it is the same afterwards."""
     pids, introduction = family(running.process.pid), running.said.partition("Ready after")[2]
     assert len(pids) > 20
+    assert "database migrated" in running.said
+    with the_database(running) as connection:
+        assert connection.execute(CHANGE, [SCHEDULES[0].name]).rowcount == 1
     assert running.stop() == 0
     assert "killed" not in running.said.partition("stopping")[2]
     assert wait_until(lambda: not still_running(pids), within=SOON), running.said
@@ -155,6 +175,9 @@ def test_ctrl_c_leaves_nothing_and_sigkill_neither_and_passwords_stay(running: U
             password = re.search(rf"user {user}, password (\S+)", introduction)
             assert password
             assert password[0] in second.said
+        assert "database migrated" not in second.said  # it was, by the first, and nothing has changed
+        with the_database(second) as connection:  # yet what was changed by hand is put right, now that all is ready
+            assert wait_until(lambda: connection.execute(CHANGED).rowcount == 0, within=SOON)
         pids = family(second.process.pid)
         second.process.kill()
         assert wait_until(lambda: not still_running(pids), within=SOON)
