@@ -18,7 +18,6 @@ acknowledgements are dropped here, and the channel takes a new owner.
 
 from __future__ import annotations
 
-import itertools
 import os
 import time
 from collections import deque
@@ -115,6 +114,8 @@ class Lease:
     def unsaid(self, what: str, number: int) -> bool:
         """Take back what has not been told yet. Returns whether the server can't have heard it."""
         with self._taking:
+            if not self.chores:  # nearly always
+                return False
             for detail in ("-", AGAIN):
                 with suppress(ValueError):
                     self.chores.remove((what, number, detail))
@@ -133,9 +134,11 @@ class Lease:
 
     def take_uncounted_acks(self, most: int = 500) -> list[tuple[int, str]]:
         """The same, up to the first of a message that the server keeps counts of."""
+        taken: list[tuple[int, str]] = []
         with self._taking:
-            uncounted = itertools.takewhile(lambda ack: not ack[1], tuple(self.acks))
-            return [self.acks.popleft() for _ in itertools.islice(uncounted, most)]
+            while self.acks and not self.acks[0][1] and len(taken) < most:
+                taken.append(self.acks.popleft())
+        return taken
 
     def take_chores(self, most: int = 200) -> list[tuple[str, int, str]]:
         """The same for everything else. What is given back has the highest number first, so that order is kept."""

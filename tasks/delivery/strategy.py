@@ -4,7 +4,8 @@ What is spared, and why nothing is lost by it:
 
 - With prefork the body is decoded once, here, where Celery looks at it anyway, and goes to the child as it is. Celery
   decodes it once more there; it hands on the messages of its first protocol as this does. Where jobs run in this
-  process they get a copy of their own: one that changes its arguments must not change what is kept of the request.
+  process they get a copy of their own: one that changes its arguments must not change what is kept of the message.
+  It is decoded once more only where there is something in it that could be changed.
 - An acknowledgement is no conversation with the server. It is written down for the next one, so it needs no turn of
   the event loop, whichever thread it comes from.
 
@@ -33,6 +34,7 @@ CELERYS: Final = "celery.worker.strategy:default"
 JSON: Final = "application/json"
 _BODY: Final = 3
 """A body is arguments, keyword arguments, and what follows."""
+_SCALARS: Final = frozenset({int, str, float, bool, type(None)})
 _TYPES_THAT_CROSS: Final = frozenset({"bytes", "base64", "datetime", "date", "time", "decimal", "uuid"})
 """Markers of what kombu's JSON makes by itself; all of it can be pickled. An app may have added others."""
 
@@ -45,7 +47,8 @@ def leased(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Callable[..., A
     )
     take_up, buckets, revoked = consumer.on_task_request, consumer.task_buckets, consumer.controller.state.revoked
     log, tell = _logger(), _teller(task, consumer.event_dispatcher)
-    decoded = isinstance(consumer.pool, TaskPool) and _TYPES_THAT_CROSS.issuperset(_types_read())
+    utc = app.uses_utc_timezone()
+    goes_elsewhere = isinstance(consumer.pool, TaskPool) and _TYPES_THAT_CROSS.issuperset(_types_read())
 
     def on_message(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any) -> Any:
         bucket = buckets[task.name]
@@ -54,6 +57,7 @@ def leased(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Callable[..., A
             if bucket and bucket.contents and bucket.contents[-1][0]._message is message:
                 message.channel.waits_for_its_rate(message)
             return taken
+        decoded = message.payload if goes_elsewhere else _copied(message.payload)
         request = request_of(
             message,
             on_ack=message.ack_log_error,
@@ -63,10 +67,10 @@ def leased(task: Any, app: Any, consumer: Any, **kwargs: Any) -> Callable[..., A
             eventer=consumer.event_dispatcher,
             task=task,
             connection_errors=consumer.connection_errors,
-            body=message.payload if decoded else message.body,
+            body=message.body if decoded is None else decoded,
             headers=message.headers,
-            decoded=decoded,
-            utc=app.uses_utc_timezone(),
+            decoded=decoded is not None,
+            utc=utc,
         )
         log(request)
         if request.id in revoked and request.revoked():
@@ -99,6 +103,16 @@ def _is_plain(message: Any, body: Any) -> bool:
     return isinstance(payload, list) and len(payload) == _BODY and isinstance(payload[1], dict)
 
 
+def _copied(payload: list[Any]) -> list[Any] | None:
+    """A body of its own that holds what *payload* holds; None if something in it could be changed."""
+    arguments, named, after = payload
+    if type(arguments) is not list or type(after) is not dict or any(after.values()):  # what follows is taken out of it
+        return None
+    if _SCALARS.issuperset(map(type, arguments)) and _SCALARS.issuperset(map(type, named.values())):
+        return [[*arguments], {**named}, after]
+    return None
+
+
 def _logger() -> Callable[[Any], None]:
     """Tells the log, as Celery would, that a message has been received."""
     if not celerys.logger.isEnabledFor(logging.INFO):
@@ -123,6 +137,8 @@ def _teller(task: Any, eventer: Any) -> Callable[[Any], None]:
         return _nobody
 
     def tell(request: Any) -> None:
+        if eventer.groups and "task" not in eventer.groups:  # it may be told to tell more, at any time
+            return
         eventer.send(
             "task-received",
             uuid=request.id,

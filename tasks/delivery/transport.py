@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty
 from threading import get_ident
-from typing import Any
+from typing import Any, Final
 
 from .channel import UNLIMITED_ROOM, LeaseChannel
 from .kombu_parts import stock
+
+_NOBODY: Final = (None, ())
+"""Who reads where nobody does."""
 
 
 class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has no types
@@ -28,6 +32,8 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
         self._hub: Any = None
         self._thread = 0
         self._will_turn = False
+        self.turned: Callable[[], None] | None = None
+        """Called at the end of each turn of the event loop, before it waits."""
 
     def turn_with(self, hub: Any) -> None:
         """The event loop *hub* calls `on_poll_start`, in this thread."""
@@ -178,8 +184,21 @@ class LeaseTransport(stock.Transport):  # type: ignore[misc] # kombu has no type
 
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Have the event loop let our channels speak."""
-        self.cycle.turn_with(loop)
+        cycle, readers, on_readable = self.cycle, loop.readers, self.on_readable
+        cycle.turn_with(loop)
+        others = set(loop.on_tick)
         super().register_with_event_loop(connection, loop)
+
+        def turn() -> None:  # in place of kombu's, which adds all of them each time
+            cycle.on_poll_start()
+            for fileno in cycle.fds:
+                if readers.get(fileno, _NOBODY)[0] is not on_readable:
+                    loop.add_reader(fileno, on_readable, fileno)
+            if cycle.turned:
+                cycle.turned()
+
+        loop.on_tick &= others
+        loop.on_tick.add(turn)
 
     @property
     def supports_batch_publish(self) -> bool:

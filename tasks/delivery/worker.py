@@ -29,6 +29,7 @@ from .event_batches import EventBatches
 from .intake import UNDECODABLE
 from .keeper import release_all
 from .message import LeasedMessage
+from .pool_pipes import PoolPipes
 from .reconnecting import flush_gently, work_goes_on
 from .strategy import CELERYS, leased
 
@@ -133,6 +134,8 @@ class Leases(bootsteps.StartStopStep):
     def __init__(self, c: Any, **kwargs: Any) -> None:
         super().__init__(c, **kwargs)
         self._checked = False
+        self._pipes: PoolPipes | None = None
+        self._cycle: Any = None
         c.on_close = partial(work_goes_on, c)  # the blueprint has Celery's own, for the end
         if type(c).on_decode_error is Consumer.on_decode_error:  # else somebody keeps such messages himself
             c.on_decode_error = partial(refused, c)
@@ -183,6 +186,14 @@ class Leases(bootsteps.StartStopStep):
             channel.starts.tell()
             return write(ready)
 
+        pool = getattr(c.pool, "_pool", None)
+        if isinstance(pool, AsynPool):
+            if self._pipes is None:
+                self._pipes = PoolPipes(pool)
+            if self._cycle is not None:
+                self._cycle.turned = None  # the event loop still knows the last connection's, which would tell nobody
+            self._cycle = channel.connection.cycle
+            self._cycle.turned = self._pipes.join(hub, channel.starts.tell)
         hub.consolidate_callback = tell_and_write
         channel.starts.gathered = True
 

@@ -72,6 +72,14 @@ def note_types(*args: Any) -> None:
     _write(f"ended {' '.join(type(one).__name__ for one in args)}")
 
 
+@app.task(name="jobs.weigh")
+def weigh(name: str, text: str, failing: bool) -> None:
+    """Write how long *text* is, and fail with it."""
+    _write(f"ended {name} {len(text)}")
+    if failing:
+        raise ValueError(text)
+
+
 @app.task(name="jobs.kill", bind=True)
 def kill(self: Any, whom: str) -> None:
     """End the process that runs it, or its parent, without a word."""

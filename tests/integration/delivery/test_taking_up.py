@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha1
@@ -11,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from tasks.delivery.names import COUNTED, COUNTS
+from tasks.delivery.pool_pipes import AT_ONCE
 from tasks.testing.waiting import eventually
 from tests.integration.delivery.floor import Floor
 from tests.integration.delivery.publishing import app_for
@@ -37,6 +39,20 @@ def test_an_idle_worker_notices_each_push_by_itself(floor: Floor, pool: str) -> 
         return False
 
     eventually(one_after_the_other, within=MINUTE, because=lambda: floor.state(*names))
+    assert set(floor.diary.values()) == {1}
+
+
+@pytest.mark.parametrize("options", [(), ("--max-tasks-per-child", "3")])
+def test_jobs_and_errors_of_any_length_cross_the_pipes(floor: Floor, options: tuple[str, ...]) -> None:
+    """Short ones are written in one piece and read several at once; long ones come in parts, and block a pipe."""
+    floor.worker("--pool", "prefork", "--prefetch-multiplier", "4", *options)
+    lengths = [0, 100, *range(select.PIPE_BUF - 1200, select.PIPE_BUF + 100, 50), 2 * AT_ONCE, 300_000]
+    names = [f"{'failing' if failing else 'well'} {length} {length}" for length in lengths for failing in (True, False)]
+    for length in lengths:
+        for failing in (True, False):
+            floor.send("jobs.weigh", f"{'failing' if failing else 'well'} {length}", "x" * length, failing)
+    floor.ended(*names, within=MINUTE)
+    eventually(lambda: floor.waiting() == floor.held() == 0, within=MINUTE)
     assert set(floor.diary.values()) == {1}
 
 
