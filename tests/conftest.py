@@ -12,6 +12,7 @@ from project.celery import app
 from tests.servers.emptying import emptied_quickly
 
 app.set_current()
+app.set_default()  # for other threads
 
 settings.register_profile("suite", deadline=None)  # on a busy machine an example is slow, not wrong
 settings.load_profile("suite")

@@ -189,11 +189,12 @@ class LeaseChannel(PublishingChannel):
 
     def speak(self) -> None:
         """Send one claim, with all that is to be told."""
-        self.starts.tell()
         connection, lease = self.client.connection, self.held_under()
         self.moment.spoken()
         order = Order(self.turns.queues, self._lists, self.turns.quanta(), self.turns.start)
-        self.line.claim(connection, lease, order, self.room(), waiting=self.some_wait)
+        room, starting = self.room(), self.starts.take(lease)
+        self.starts.tell()
+        self.line.claim(connection, lease, order, room, waiting=self.some_wait, starting=starting)
 
     @property
     def some_wait(self) -> bool:

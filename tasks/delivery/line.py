@@ -125,10 +125,16 @@ class Line:
                 sent.lease.put_back(sent.acks, sent.chores)
             self.armed = self._claiming = False
 
-    def claim(self, connection: Any, lease: Lease, order: Order, room: int, *, waiting: bool) -> None:
-        """Tell what is to be told, and ask for at most *room* messages. waiting: not all of them will start at once."""
+    def claim(
+        self, connection: Any, lease: Lease, order: Order, room: int, *, waiting: bool, starting: Sequence[int] = ()
+    ) -> None:
+        """Tell what is to be told, and ask for at most *room* messages. waiting: not all of them will start at once.
+
+        starting: what is about to run, as for `start`.
+        """
         with self._sending:
-            told = self._told(lease)
+            told = self._starting(lease, starting, time.monotonic()) if starting else b""
+            told += self._told(lease)
             acks = lease.take_acks()
             keys, words = self.question(lease, order, room, acks, waiting=waiting)
             self.armed, self._claiming = False, True
@@ -164,13 +170,16 @@ class Line:
         Unlike the scripts it asks for no lease. When one is over neither key is left, so nothing is done.
         """
         with self._sending:
-            now, acks = time.monotonic(), lease.take_uncounted_acks()
-            said = _removed(b"SREM", f"{self.prefix}{WAITING}{lease.owner}", numbers)
-            self._under_way.append(_Sent(lease, [], [("started", number, "-") for number in numbers], None, now))
+            now = time.monotonic()
+            said, acks = self._starting(lease, numbers, now), lease.take_uncounted_acks()
             if acks:
                 said += _removed(b"HDEL", f"{self.prefix}{HELD}{lease.owner}", [number for number, _ in acks])
                 self._under_way.append(_Sent(lease, acks, [], None, now))
             self._send(connection, said)
+
+    def _starting(self, lease: Lease, numbers: Sequence[int], now: float) -> bytes:
+        self._under_way.append(_Sent(lease, [], [("started", number, "-") for number in numbers], None, now))
+        return _removed(b"SREM", f"{self.prefix}{WAITING}{lease.owner}", numbers)
 
     def _told(self, lease: Lease) -> bytes:
         """The command that tells what is not an acknowledgement, if there is any; its answer is expected then."""

@@ -37,6 +37,13 @@ class Starts:
         self._tell(held.lease, [held.number])  # and nobody else's: this may be one of many threads
         self._channel.keeper.notice()
 
+    def take(self, lease: Lease) -> list[int]:
+        """The numbers of what has come together under *lease*, for who tells it now."""
+        taken = [held.number for held in self._untold if held.lease is lease]
+        if taken:
+            self._untold = [held for held in self._untold if held.lease is not lease]
+        return taken
+
     def tell(self) -> None:
         """Tell what has come together."""
         if not self._untold:

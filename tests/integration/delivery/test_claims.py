@@ -189,6 +189,27 @@ def test_an_answer_that_was_asked_for_by_other_lists_promises_nothing(client: Re
     assert line.armed
 
 
+def test_what_is_about_to_run_is_told_in_front_of_the_claim_that_goes_out_then(client: Redis, speaking: Any) -> None:
+    """In one write. If nobody answers, it is told again: a death of this worker is to count against it."""
+    put(client, "a", "b", "c")
+    line: Any = Line(prefix="", deaths_max=3, most_bytes=1000)
+    lease, order = Lease(LEASE), Order(("q",), (b"q",), (1,), 0)
+    line.greet(speaking)
+    line.claim(speaking, lease, order, 3, waiting=True)
+    for one in line.read(speaking):
+        lease.take_up(one.number, one.raw, counted=False, waiting=True)
+    lease.known = 3
+    waiting = f"{WAITING}{lease.owner}"
+    assert client.smembers(waiting) == {b"1", b"2", b"3"}
+    line.claim(speaking, lease, order, 1, waiting=True, starting=[1, 3])
+    while line.awaiting:
+        line.read(speaking)
+    assert client.smembers(waiting) == {b"2"}
+    line.claim(speaking, lease, order, 1, waiting=True, starting=[2])
+    line.broken()
+    assert ("started", 2, "-") in lease.chores
+
+
 def test_more_lists_than_lua_can_take_at_once_are_all_looked_at(client: Redis) -> None:
     """A queue for each customer, and a list for each urgency."""
     put(client, "a", key="k9999")

@@ -107,6 +107,19 @@ def test_what_starts_in_one_turn_is_told_together_and_under_its_own_lease(lease:
     assert line.told == [(lease, [1, 2]), (former, [1])]
 
 
+def test_what_starts_with_a_claim_is_told_by_it_and_by_nobody_else(lease: Lease) -> None:
+    """A claim speaks for its own lease alone."""
+    line, former = _Line(), Lease(timedelta(seconds=30))
+    starts = _starts(line)
+    starts.gathered = True
+    for owner, number in ((lease, 1), (former, 1), (lease, 2)):
+        starts.add(owner.take_up(number, b"", counted=False, waiting=True))
+    assert starts.take(lease) == [1, 2]
+    assert starts.take(lease) == []
+    starts.tell()
+    assert line.told == [(former, [1])]
+
+
 def test_a_message_whose_waiting_was_never_told_needs_no_word_of_its_start(lease: Lease) -> None:
     """If both were told, the older word could come last, and its death would not be counted."""
     line = _Line()
