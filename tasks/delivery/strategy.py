@@ -15,6 +15,7 @@ expiry, a rate limit, another protocol, a connection whose prefetch limit is bei
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -24,6 +25,7 @@ from celery.app import trace
 from celery.concurrency.prefork import TaskPool
 from celery.worker import state
 from celery.worker import strategy as celerys
+from kombu import serialization
 from kombu.utils import json as kombu_json
 from kombu.utils.imports import symbol_by_name
 
@@ -34,6 +36,7 @@ CELERYS: Final = "celery.worker.strategy:default"
 JSON: Final = "application/json"
 _BODY: Final = 3
 """A body is arguments, keyword arguments, and what follows."""
+_DECODER: Final = json.JSONDecoder(object_hook=kombu_json.object_hook)
 _SCALARS: Final = frozenset({int, str, float, bool, type(None)})
 _TYPES_THAT_CROSS: Final = frozenset({"bytes", "base64", "datetime", "date", "time", "decimal", "uuid"})
 """Markers of what kombu's JSON makes by itself; all of it can be pickled. An app may have added others."""
@@ -92,6 +95,25 @@ def _types_read() -> Iterable[str]:
     return markers
 
 
+def _payload(message: Any) -> Any:
+    """The decoded body of a message in JSON. kombu makes a decoder for each one, and looks for its codec each time."""
+    if message._decoded_cache or not (message.accept and JSON in message.accept) or not _json_is_kombus():
+        return message.payload
+    body = message.body
+    try:
+        payload = _DECODER.decode(body if isinstance(body, str) else body.decode())
+    except Exception:  # noqa: BLE001 -- whatever it may be, kombu's error for it is the one that is known
+        return message.payload
+    message._decoded_cache = payload
+    return payload
+
+
+def _json_is_kombus() -> bool:
+    """Whether nobody has registered another codec in its place."""
+    decoders: dict[str, Any] = serialization.registry._decoders  # type: ignore[attr-defined] # it keeps them to itself
+    return decoders.get(JSON) is kombu_json.loads
+
+
 def _is_plain(message: Any, body: Any) -> bool:
     """Whether it is a message of the present protocol, in JSON, that is to run at once."""
     if body is not None or not isinstance(message, LeasedMessage) or message.content_type != JSON:
@@ -99,7 +121,7 @@ def _is_plain(message: Any, body: Any) -> bool:
     headers = message.headers
     if headers.get("eta") or headers.get("expires") or message.errors:
         return False
-    payload = message.payload
+    payload = _payload(message)
     return isinstance(payload, list) and len(payload) == _BODY and isinstance(payload[1], dict)
 
 
@@ -137,7 +159,7 @@ def _teller(task: Any, eventer: Any) -> Callable[[Any], None]:
         return _nobody
 
     def tell(request: Any) -> None:
-        if eventer.groups and "task" not in eventer.groups:  # it may be told to tell more, at any time
+        if nobody_listens(eventer):
             return
         eventer.send(
             "task-received",
@@ -153,6 +175,11 @@ def _teller(task: Any, eventer: Any) -> Callable[[Any], None]:
         )
 
     return tell
+
+
+def nobody_listens(eventer: Any) -> bool:
+    """To what *eventer* may tell of jobs. It may be asked to, at any time."""
+    return bool(eventer.groups) and "task" not in eventer.groups
 
 
 def _nobody(request: Any) -> None:

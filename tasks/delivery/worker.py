@@ -31,7 +31,7 @@ from .keeper import release_all
 from .message import LeasedMessage
 from .pool_pipes import PoolPipes
 from .reconnecting import flush_gently, work_goes_on
-from .strategy import CELERYS, leased
+from .strategy import CELERYS, leased, nobody_listens
 
 logger = get_logger(__name__)
 
@@ -41,6 +41,7 @@ class LeasedRequest:
 
     _message: Any
     _cut = False
+    _eventer: Any
     id: str
     task: Any
     reject: Any
@@ -65,6 +66,12 @@ class LeasedRequest:
         super().on_accepted(pid, time_accepted)  # type: ignore[misc]
         if leased and not self.task.acks_late:
             message.channel.hurry()
+
+    def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 # Celery's name
+        """Only if somebody listens: else Celery puts it together, and then drops it."""
+        eventer = self._eventer
+        if eventer and not nobody_listens(eventer):
+            super().send_event(type, **fields)  # type: ignore[misc]
 
     def cancel(self, pool: Any, *args: Any, **kwargs: Any) -> None:
         """Stop it, where the pool can. With solo it is what a signal has interrupted to call this, and goes on."""

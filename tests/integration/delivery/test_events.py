@@ -13,6 +13,7 @@ import pytest
 from tasks.delivery.event_batches import MOST, WITHIN
 from tasks.testing.waiting import eventually
 from tests.integration.delivery.floor import Floor
+from tests.integration.delivery.publishing import app_for
 
 POOLS = pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
 MINUTE = timedelta(minutes=1)
@@ -79,6 +80,19 @@ def test_a_worker_that_stops_tells_how_its_last_job_ended(floor: Floor, pool: st
     eventually(lambda: floor.diary["began last"], within=MINUTE)
     worker.kill("SIGTERM")
     eventually(lambda: monitor.listen()["last"] == STEPS, within=MINUTE, because=worker.recent_logs)
+
+
+@POOLS
+def test_a_worker_that_is_asked_to_tell_while_it_works_tells_from_then_on(floor: Floor, pool: str) -> None:
+    """Flower does that when it starts."""
+    monitor = Monitor(floor)
+    floor.worker("--pool", pool)
+    floor.send("jobs.note", "before", task_id="before")
+    floor.ended("before", within=MINUTE)
+    eventually(lambda: app_for(floor.url).control.enable_events(reply=True, timeout=1), within=MINUTE)
+    floor.send("jobs.note", "after", task_id="after")
+    eventually(lambda: monitor.listen()["after"] == STEPS, within=MINUTE, because=lambda: str(monitor.steps))
+    assert not monitor.steps["before"]
 
 
 def test_a_worker_that_tells_nobody_anything_works(floor: Floor) -> None:
