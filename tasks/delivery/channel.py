@@ -220,7 +220,7 @@ class LeaseChannel(PublishingChannel):
                 self._arrive(one)
             if not self.line.armed and not self.line.awaiting:
                 break
-            if not self.line.pending(connection):
+            if not self.line.buffered(connection):
                 break
         return self.deliver_arrived(self.connection.cycle.at_once)
 

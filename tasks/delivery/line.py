@@ -15,9 +15,11 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ssl import SSLSocket
 from threading import RLock
 from typing import Any, Final
 
+from redis._parsers.socket import SocketBuffer
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
@@ -218,6 +220,13 @@ class Line:
         claimed = self.claimed(sent.lease, sent.order, sent.at, answer)
         self.armed = answer[0] == 0 and sent.current
         return claimed
+
+    def buffered(self, connection: Any) -> bool:
+        """Whether more has been read from the socket than was asked for: that doesn't make it readable once more."""
+        buffer = getattr(connection._parser, "_buffer", None)
+        if not isinstance(buffer, SocketBuffer) or isinstance(connection._sock, SSLSocket):  # they keep bytes elsewhere
+            return self.pending(connection)
+        return bool(buffer.unread_bytes())
 
     def pending(self, connection: Any) -> bool:
         """Whether more can be read without waiting. Bytes that were read already don't make a socket readable."""
