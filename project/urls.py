@@ -9,8 +9,6 @@ from django.views.generic import RedirectView
 
 from project.api import api_urls
 
-admin.autodiscover()
-
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="orders:list"), name="home"),
     path("login/", auth.LoginView.as_view(), name="login"),

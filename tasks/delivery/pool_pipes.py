@@ -4,16 +4,16 @@ Celery registers the pipes to idle processes with the poller before each wait, a
 two pieces; reads each of the two messages that a job's process says in two pieces; and puts that pipe back where it is
 already. With prefork that is a fifth of what a short job costs. Here
 
-- what waits for a process is written as soon as one is idle, at the end of each turn of the event loop: the pipe of an
-  idle process is empty, so there is nothing to wait for;
+- what waits for a process is written as soon as one is idle, in each turn of the event loop before it waits: there is
+  room in an idle process's pipe, and if there should be none the pool's own writer waits for it;
 - a short job is written in one piece, so that its process is woken once. The kernel writes what is no longer than
   PIPE_BUF whole or not at all;
 - all that a process has said is read at once. What has arrived in part is read to its end as Celery does it: by a
   generator in the pipe's place, which a worker that shuts down knows how to finish.
 
 Between two turns each pipe is therefore at the beginning of a message, or has such a generator, as with Celery; here it
-keeps it also when the worker connects anew. Everything else (which process gets what, what is half written, processes
-that die) stays the pool's.
+gets it back when the worker has connected anew. Everything else (which process gets what, what is half written, who has
+died) stays the pool's.
 """
 
 from __future__ import annotations
@@ -120,6 +120,9 @@ class PoolPipes:
         readable = self._readable
         self._pool._result_handler.handle_event = self._pool.handle_result_event = readable
         for pipe, process in self._pool._fileno_to_outq.items():
+            if _is_gone(process):
+                hub.remove_reader(pipe)
+                continue
             known, rest = self._begun.get(pipe, (None, None))
             if rest is not None and known is process:
                 hub.add_reader(pipe, rest)
@@ -128,7 +131,7 @@ class PoolPipes:
 
     def _readable(self, pipe: int) -> None:
         process = self._pool._fileno_to_outq.get(pipe)
-        said = _read(pipe, AT_ONCE) if process is not None else b""
+        said = b"" if _is_gone(process) else _read(pipe, AT_ONCE)
         if said is None:
             return
         if not said:  # it is gone, or has closed its end
@@ -173,6 +176,11 @@ class PoolPipes:
             except BaseException:
                 self._take_all(messages[at + 1 :])
                 raise
+
+
+def _is_gone(process: Any) -> bool:
+    """The pool keeps some that died among its processes. The number of such a pipe may be another file's by now."""
+    return process is None or getattr(process, "dead", False)
 
 
 def _read(pipe: int, most: int) -> bytes | None:

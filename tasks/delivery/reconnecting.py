@@ -35,7 +35,8 @@ def flush_gently(pool: Any) -> None:
 
     The pool's own `flush`, which is needed because the event loop forgets its writers, also drops every job that its
     process has not confirmed, though the process may have it already and will run it. A job whose writing has not
-    begun is dropped, and so given back.
+    begun is dropped, and so given back. One whose process has died with it waits for another process again: the pool
+    finds it while it is flushed, when the job seems to be confirmed, and doesn't look a second time.
     """
     unconfirmed = [job for job in pool._cache.values() if not job._accepted]
     buffered = list(pool.outbound_buffer)
@@ -45,5 +46,10 @@ def flush_gently(pool: Any) -> None:
         pool.__class__.flush(pool)
     finally:
         for job in unconfirmed:
-            job._accepted = False
+            job._accepted = job._worker_pid is not None  # its process may have confirmed it meanwhile
         pool.outbound_buffer.extend(buffered)
+        for job in unconfirmed:
+            process = job._write_to or job._scheduled_for
+            lost = process is not None and process not in pool._pool
+            if lost and not job._accepted and job._job in pool._cache:
+                pool._put_back(job)

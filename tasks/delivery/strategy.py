@@ -126,7 +126,7 @@ def _is_plain(message: Any, body: Any) -> bool:
 
 
 def _copied(payload: list[Any]) -> list[Any] | None:
-    """A body of its own that holds what *payload* holds; None if something in it could be changed."""
+    """A body with arguments of its own, as *payload* has them; None if something in it could be changed."""
     arguments, named, after = payload
     if type(arguments) is not list or type(after) is not dict or any(after.values()):  # what follows is taken out of it
         return None

@@ -30,6 +30,7 @@ class Handler:
 
     def __init__(self) -> None:
         self.taken: list[Any] = []
+        self.handle_event: Any = None
 
     def on_state_change(self, message: Any) -> None:
         self.taken.append(message)
@@ -46,7 +47,7 @@ class Pool:
         self._result_handler = Handler()
         self.from_it, self.its_end = os.pipe()
         os.set_blocking(self.from_it, False)
-        self._fileno_to_outq = {self.from_it: "process"}
+        self._fileno_to_outq: dict[int, Any] = {self.from_it: "process"}
         self._fileno_to_inq: dict[int, Any] = {}
         self._all_inqueues: set[int] = set()
         self._busy_workers: set[int] = set()
@@ -238,6 +239,18 @@ def test_a_new_process_does_not_go_on_with_its_predecessors_word(pool: Pool, hub
     pool._fileno_to_outq[pool.from_it] = "its successor"
     pipes.join(hub, lambda: None)
     assert say(pool, hub, said("hello")) == ["hello"]
+
+
+def test_nobody_reads_where_a_dead_process_was(pool: Pool, hub: Hub) -> None:
+    """The pool may keep it among its processes, and another file have the number of its pipe."""
+    pool._fileno_to_outq[pool.from_it] = SimpleNamespace(dead=True)
+    join(pool, hub)
+    assert pool.from_it not in hub.readers
+    hub.add_reader(pool.from_it, pool._result_handler.handle_event, pool.from_it)  # as the pool itself may do
+    os.write(pool.its_end, said("somebody else's"))
+    hub.run_once()
+    assert pool.from_it not in hub.readers
+    assert os.read(pool.from_it, 100) == said("somebody else's")
 
 
 def test_a_process_that_is_gone_is_not_listened_to(pool: Pool, hub: Hub) -> None:
