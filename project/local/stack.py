@@ -109,12 +109,10 @@ class Stack:
         return self
 
     def settle(self) -> None:
-        """Once all answer: note that the database is prepared, and prepare it if that was only taken for granted.
+        """Once all answer: prepare the database if that it is so was only taken for granted.
 
         It may have been changed by hand since. Raises ServiceFailed; the next start prepares it first, then.
         """
-        if self._note:
-            self._note.leave()
         if not self._prepared:
             try:
                 self._prepare()
@@ -193,6 +191,8 @@ class Stack:
             )
         finally:
             ping.kill()
+        if self._note:
+            self._note.leave()
 
     def _is_known_to_be_prepared(self) -> bool:
         server = self.servers.get("DATABASE_URL")
