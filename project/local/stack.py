@@ -25,7 +25,7 @@ from project.local.environment import variables_clean, variables_offered
 from project.local.errors import ServiceFailed
 from project.local.ports import HOST, Ports
 from project.local.postgres import Postgres
-from project.local.prepared import PreparedNote
+from project.local.prepared_note import PreparedNote
 from project.local.readiness import NODES, probes_make, wait_until_ready
 from project.local.server import Server
 from project.local.supervisor import Supervisor

@@ -49,7 +49,7 @@ class PoolPipes:
     def join(self, hub: Any, tell: Callable[[], None]) -> Callable[[], None] | None:
         """Take over from the pool, which has just registered with *hub*.
 
-        Returns what is to be called at the end of each turn of *hub*. It hands out what waits, and calls *tell* before.
+        Returns what is to be called in each turn of *hub*, before it waits. It calls *tell* and hands out what waits.
         None for a pool that gives jobs to busy processes, which fill the pipes: it goes on writing by itself.
         """
         self._read_at_once(hub)

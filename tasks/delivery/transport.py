@@ -33,7 +33,7 @@ class LeasePoller(stock.MultiChannelPoller):  # type: ignore[misc] # kombu has n
         self._thread = 0
         self._will_turn = False
         self.turned: Callable[[], None] | None = None
-        """Called at the end of each turn of the event loop, before it waits."""
+        """Called in each turn of the event loop, after everything that may hand a job to the pool."""
 
     def turn_with(self, hub: Any) -> None:
         """The event loop *hub* calls `on_poll_start`, in this thread."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tasks.delivery.channel import LeaseChannel
 from tasks.delivery.lease import Lease
 from tasks.delivery.moment import PATIENCE, Moment
 from tasks.delivery.starts import Starts
@@ -95,13 +96,19 @@ def _starts(line: _Line, *, connected: bool = True) -> Starts:
     )
 
 
+def _gathered(line: _Line, *messages: tuple[Lease, int]) -> Starts:
+    """Those of a worker that tells in front of the write to its pool, to which *messages* are about to go."""
+    starts = _starts(line)
+    starts.gathered = True
+    for lease, number in messages:
+        starts.add(lease.take_up(number, b"", counted=False, waiting=True))
+    return starts
+
+
 def test_what_starts_in_one_turn_is_told_together_and_under_its_own_lease(lease: Lease) -> None:
     """A message of a former lease may be among them, and numbers begin anew with each."""
     line, former = _Line(), Lease(timedelta(seconds=30))
-    starts = _starts(line)
-    starts.gathered = True
-    for owner, number in ((lease, 1), (former, 1), (lease, 2)):
-        starts.add(owner.take_up(number, b"", counted=False, waiting=True))
+    starts = _gathered(line, (lease, 1), (former, 1), (lease, 2))
     assert line.told == []
     starts.tell()
     assert line.told == [(lease, [1, 2]), (former, [1])]
@@ -110,14 +117,29 @@ def test_what_starts_in_one_turn_is_told_together_and_under_its_own_lease(lease:
 def test_what_starts_with_a_claim_is_told_by_it_and_by_nobody_else(lease: Lease) -> None:
     """A claim speaks for its own lease alone."""
     line, former = _Line(), Lease(timedelta(seconds=30))
-    starts = _starts(line)
-    starts.gathered = True
-    for owner, number in ((lease, 1), (former, 1), (lease, 2)):
-        starts.add(owner.take_up(number, b"", counted=False, waiting=True))
+    starts = _gathered(line, (lease, 1), (former, 1), (lease, 2))
     assert starts.take(lease) == [1, 2]
     assert starts.take(lease) == []
     starts.tell()
     assert line.told == [(former, [1])]
+
+
+def test_a_claim_carries_what_starts(lease: Lease) -> None:
+    """In its own write, and not a word of it is dropped."""
+    claims: list[tuple[int, list[int]]] = []
+    channel: Any = SimpleNamespace(
+        client=SimpleNamespace(connection=None),
+        held_under=lambda: lease,
+        moment=Moment(),
+        turns=SimpleNamespace(queues=(), quanta=tuple, start=0),
+        _lists=(),
+        room=lambda: 4,
+        some_wait=True,
+        starts=_gathered(_Line(), (lease, 1), (lease, 2)),
+        line=SimpleNamespace(claim=lambda *args, starting, **_: claims.append((args[3], starting))),
+    )
+    LeaseChannel.speak(channel)
+    assert claims == [(4, [1, 2])]
 
 
 def test_a_message_whose_waiting_was_never_told_needs_no_word_of_its_start(lease: Lease) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from project.local.prepared import PreparedNote, prepared_with
+from project.local.prepared_note import PreparedNote, prepared_with
 
 
 @pytest.fixture
