@@ -202,8 +202,10 @@ def test_what_is_about_to_run_is_told_in_front_of_the_claim_that_goes_out_then(c
     waiting = f"{WAITING}{lease.owner}"
     assert client.smembers(waiting) == {b"1", b"2", b"3"}
     line.claim(speaking, lease, order, 1, waiting=True, starting=[1, 3])
-    while line.awaiting:
-        line.read(speaking)
+    line.read(speaking)
+    assert line.buffered(speaking), "both answers came at once, and nothing tells of the second"
+    line.read(speaking)
+    assert not line.buffered(speaking)
     assert client.smembers(waiting) == {b"2"}
     line.claim(speaking, lease, order, 1, waiting=True, starting=[2])
     line.broken()

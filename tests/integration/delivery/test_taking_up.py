@@ -42,6 +42,22 @@ def test_an_idle_worker_notices_each_push_by_itself(floor: Floor, pool: str) -> 
     assert set(floor.diary.values()) == {1}
 
 
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_the_server_knows_of_each_job_whether_it_has_started(floor: Floor, pool: str) -> None:
+    """Of many that came together, too: whose start it hasn't heard of may kill workers for ever."""
+    for number in range(60):
+        floor.send("jobs.note", f"short {number}")
+    for number in range(5):
+        floor.send("jobs.note", f"long {number}", 60)
+    floor.worker("--pool", pool, "--prefetch-multiplier", "4")
+    eventually(lambda: floor.diary["began long 1"], within=MINUTE, because=floor.state)
+
+    def counts() -> tuple[int, int]:
+        return floor.held(), sum(len(floor.client.smembers(key)) for key in floor.client.keys("tasks.waiting:*"))
+
+    eventually(lambda: counts() == (5, 3), within=MINUTE, because=lambda: str(counts()))
+
+
 @pytest.mark.parametrize("options", [(), ("--max-tasks-per-child", "3")])
 def test_jobs_and_errors_of_any_length_cross_the_pipes(floor: Floor, options: tuple[str, ...]) -> None:
     """Short ones are written in one piece and read several at once; long ones come in parts, and block a pipe."""
